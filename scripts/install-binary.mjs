@@ -1,0 +1,141 @@
+// @ts-check
+/**
+ * `npm run install-binary -- [--prefix DIR] [--destdir DIR] [--uninstall]`
+ *
+ * Copies what `npm run build` made to PREFIX/lib/runts and links PREFIX/bin/runts to it. The program finds its
+ * companions beside its own file, so the prefix may be moved or packed afterwards; the link is relative.
+ *
+ * @module
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { main, root, ScriptError } from './lib.mjs';
+
+const USAGE = `Usage: npm run install-binary -- [options]
+
+  --prefix DIR    install below DIR, absolute (/usr/local)
+  --destdir DIR   put DIR in front of every path, as packagers do
+  --uninstall     remove what was installed there
+`;
+
+/** What is installed, with modes. The program comes as a binary or, where Bun has no build, as a module for Node. */
+const COMPANIONS = [
+  { name: 'koffi.node', mode: 0o644 },
+  { name: 'executor', mode: 0o755 },
+];
+const PROGRAMS = ['runts', 'runts.mjs'];
+
+/** @param {string} text */
+function print(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/** True when something is there, a dangling link too. @param {string} path */
+function isThere(path) {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Where a link leads; undefined for anything else. @param {string} path */
+function linkTarget(path) {
+  return isThere(path) && lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
+}
+
+/** @param {string} name */
+const linkTo = (name) => `../lib/runts/${name}`;
+
+/** Refuses to replace or remove a PREFIX/bin/runts that this script didn't make. @param {string} link */
+function refuseForeign(link) {
+  const target = linkTarget(link);
+  if (isThere(link) && !PROGRAMS.some((name) => target === linkTo(name))) {
+    throw new ScriptError(`${link} was not installed by this script: move it away first`);
+  }
+}
+
+/** @param {string} lib @param {string} link */
+function install(lib, link) {
+  const dist = join(root, 'dist');
+  const program = PROGRAMS.find((name) => existsSync(join(dist, name)));
+  const files = [{ name: program ?? 'runts', mode: 0o755 }, ...COMPANIONS];
+  const missing = files.find(({ name }) => !existsSync(join(dist, name)));
+  if (program === undefined || missing) {
+    throw new ScriptError(`dist/${missing?.name} is missing: run 'npm run build' first`);
+  }
+  refuseForeign(link);
+  mkdirSync(lib, { recursive: true });
+  mkdirSync(join(link, '..'), { recursive: true });
+  for (const { name, mode } of files) {
+    // By rename: the one that is there may be running, and must never be seen half written.
+    const target = join(lib, name);
+    copyFileSync(join(dist, name), `${target}.new`);
+    chmodSync(`${target}.new`, mode);
+    renameSync(`${target}.new`, target);
+    print(target);
+  }
+  rmSync(`${link}.new`, { force: true });
+  symlinkSync(linkTo(program), `${link}.new`);
+  renameSync(`${link}.new`, link);
+  print(`${link} -> ${linkTo(program)}`);
+}
+
+/** @param {string} lib @param {string} link */
+function uninstall(lib, link) {
+  refuseForeign(link);
+  const files = [
+    link,
+    ...[...PROGRAMS, ...COMPANIONS.map(({ name }) => name)].map((name) => join(lib, name)),
+  ];
+  for (const file of files.filter(isThere)) {
+    rmSync(file);
+    print(`removed ${file}`);
+  }
+  // Only our own folder, and only when nothing else was put in it.
+  if (existsSync(lib)) rmdirSync(lib);
+}
+
+/** @returns {{ prefix: string, destdir: string, uninstall: boolean, help: boolean }} */
+function parse() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        prefix: { type: 'string', default: '/usr/local' },
+        destdir: { type: 'string', default: process.env.DESTDIR ?? '' },
+        uninstall: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    return /** @type {ReturnType<typeof parse>} */ (values);
+  } catch (error) {
+    throw new ScriptError(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  }
+}
+
+await main(import.meta.url, () => {
+  const options = parse();
+  if (options.help) return print(USAGE);
+  for (const name of /** @type {const} */ (['prefix', 'destdir'])) {
+    const path = options[name];
+    if (path !== '' && !isAbsolute(path))
+      throw new ScriptError(`--${name} must be an absolute path: ${path}`);
+  }
+  const base = join(options.destdir, options.prefix);
+  const lib = join(base, 'lib/runts');
+  const link = join(base, 'bin/runts');
+  try {
+    (options.uninstall ? uninstall : install)(lib, link);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    throw new ScriptError(`${error.message} (--prefix and --destdir choose another place)`);
+  }
+});

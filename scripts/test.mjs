@@ -1,0 +1,53 @@
+// @ts-check
+/**
+ * `npm test [-- PATH...]`: installs, builds, checks types and format, and runs the tests.
+ *
+ * With paths (files or folders) only the tests there, without the checks. The last line is always
+ * `N passed, N failed, N skipped`; the exit code is 1 with a failure, or when nothing ran.
+ *
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { build } from './build.mjs';
+import { installDependencies } from './dependencies.mjs';
+import { filesBelow } from './incremental.mjs';
+import { childEnv, main, root, ScriptError, say } from './lib.mjs';
+import { makeRootfs, sampleBundles } from './make-rootfs.mjs';
+import { ensurePrerequisites } from './prerequisites.mjs';
+
+/** Unit tests lie beside the sources; those in test/ run the built program. */
+const FOLDERS = ['src', 'ffi', 'schemas', 'scripts', 'bench', 'test'];
+
+/** @param {readonly string[]} given @returns {string[]} test files relative to the project's folder */
+function findTests(given) {
+  const paths =
+    given.length > 0 ? given.map((path) => resolve(path)) : FOLDERS.map((name) => join(root, name));
+  const files = paths.flatMap((path) => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) throw new ScriptError(`no such test: ${path}`);
+    return stat.isDirectory() ? filesBelow(path, /\.test\.(ts|mjs)$/) : [path];
+  });
+  return files.map((file) => relative(root, file));
+}
+
+await main(import.meta.url, async () => {
+  const given = process.argv.slice(2);
+  const tests = findTests(given);
+  installDependencies();
+  ensurePrerequisites();
+  await build();
+  for (const name of sampleBundles()) makeRootfs(join(root, 'bundles', name));
+
+  say(`running ${tests.length} test files`);
+  const runner = [
+    '--import',
+    'tsx',
+    'scripts/run-tests.mjs',
+    ...(given.length > 0 ? [] : ['--check']),
+    ...tests,
+  ];
+  const { status } = spawnSync(process.execPath, runner, { cwd: root, env: childEnv(), stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+});
