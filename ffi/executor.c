@@ -1,0 +1,286 @@
+/*
+ * The executor: performs the tape that is mapped behind it. abi.ts documents the format and every rule.
+ *
+ * It runs as the first process of a container, so it holds nothing: no policy, no libc, no variables, no writable
+ * code, no memory but its stack and the tape's cells. It validates the whole tape before it performs any of it.
+ */
+#include "abi.h"
+
+#define AT(base, type) ((type *)(unsigned long)(base))
+#define HEADER AT(RTAP_IMAGE_TAPE_BASE, const struct rtap_header)
+#define OPS AT(RTAP_IMAGE_TAPE_BASE + RTAP_HEADER_SIZE, const struct rtap_op)
+#define CELL(offset) (*AT(RTAP_IMAGE_CELLS_BASE + (offset), i64))
+/* A size that the assembler patched into this program's own headers. */
+#define PATCHED(offset) (*AT(RTAP_IMAGE_TEXT_BASE + (offset), const u64))
+
+#if defined(__x86_64__)
+enum { MACHINE = RTAP_MACHINE_X64, WRITEV = 20, EXIT_GROUP = 231 };
+
+static inline i64 call(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
+{
+	register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+	i64 result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	xor %ebp, %ebp\n"
+	"	and $-16, %rsp\n"
+	"	call run\n");
+#elif defined(__aarch64__)
+enum { MACHINE = RTAP_MACHINE_ARM64, WRITEV = 66, EXIT_GROUP = 94 };
+
+static inline i64 call(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
+{
+	register i64 x8 __asm__("x8") = nr, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+	register i64 x3 __asm__("x3") = d, x4 __asm__("x4") = e, x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+}
+
+__asm__(".globl _start\n"
+	"_start:\n"
+	"	mov x29, xzr\n"
+	"	mov x30, xzr\n"
+	"	b run\n");
+#else
+#error "no executor for this architecture"
+#endif
+
+__attribute__((noreturn, noinline)) static void die(int status)
+{
+	call(EXIT_GROUP, status, 0, 0, 0, 0, 0);
+	/* A seccomp filter can make exit_group return. */
+	__builtin_trap();
+}
+
+/* One message; negative errno when it could not be written. */
+__attribute__((noinline)) static i64 report(i32 fd, u32 type, u32 index, i64 a, i64 b, i64 text, i64 length)
+{
+	struct rtap_message message;
+	struct {
+		i64 base, length;
+	} parts[2];
+
+	if (length < 0)
+		length = 0;
+	if (length > RTAP_MESSAGE_TEXT_LIMIT)
+		length = RTAP_MESSAGE_TEXT_LIMIT;
+	message.type = type;
+	message.index = index;
+	message.a = a;
+	message.b = b;
+	message.text_length = length;
+	message.reserved = 0;
+	parts[0].base = (i64)&message;
+	parts[0].length = sizeof message;
+	parts[1].base = text;
+	parts[1].length = length;
+	return call(WRITEV, fd, (i64)parts, length ? 2 : 1, 0, 0, 0);
+}
+
+/* Is there a 64-bit word at this offset of the cells? Their size is a multiple of 8 by then. */
+static inline int is_cell(u64 offset)
+{
+	return offset % 8 == 0 && offset < HEADER->cells_size;
+}
+
+static u32 check_header(void)
+{
+	const struct rtap_header *h = HEADER;
+
+	if (h->version != RTAP_VERSION)
+		return RTAP_REASON_VERSION;
+	if (h->machine != MACHINE)
+		return RTAP_REASON_MACHINE;
+	if (h->tape_size != PATCHED(RTAP_IMAGE_TAPE_FILESZ))
+		return RTAP_REASON_TAPE_SIZE;
+	if (h->cells_size != PATCHED(RTAP_IMAGE_CELLS_MEMSZ) || h->cells_size % 8 || !h->cells_size)
+		return RTAP_REASON_CELLS_SIZE;
+	if (!h->op_count || h->data_offset != RTAP_HEADER_SIZE + (u64)h->op_count * RTAP_OP_SIZE ||
+	    h->data_offset > h->tape_size)
+		return RTAP_REASON_LAYOUT;
+	return h->reserved ? RTAP_REASON_RESERVED : 0;
+}
+
+static u32 check_op(const struct rtap_op *op)
+{
+	const struct rtap_header *h = HEADER;
+	u32 kinds = op->arg_kinds, errnos = op->errnos[0] | op->errnos[1] | op->errnos[2] | op->errnos[3];
+
+	if (op->reserved)
+		return RTAP_REASON_RESERVED;
+	if (op->kind > RTAP_KIND_REPORT_TO)
+		return RTAP_REASON_KIND;
+	if (op->kind != RTAP_KIND_SYSCALL &&
+	    op->nr > (op->kind == RTAP_KIND_JUMP  ? RTAP_CONDITION_AND
+		      : op->kind == RTAP_KIND_SET ? RTAP_OPERATOR_SHIFT_RIGHT
+						  : 0))
+		return RTAP_REASON_NUMBER;
+	if (kinds >> 12)
+		return RTAP_REASON_ARG_KINDS;
+	for (int i = 0; i < 6; i++, kinds >>= 2) {
+		u64 arg = op->arg[i];
+
+		switch (kinds & 3) {
+		case RTAP_ARG_DATA:
+			if (arg < h->data_offset || arg > h->tape_size)
+				return RTAP_REASON_DATA;
+			break;
+		case RTAP_ARG_CELL:
+			if (arg >= h->cells_size)
+				return RTAP_REASON_CELL;
+			break;
+		case RTAP_ARG_VALUE:
+			if (!is_cell(arg))
+				return RTAP_REASON_VALUE;
+		}
+	}
+	if (op->store ? !is_cell(op->store - 1) : op->kind == RTAP_KIND_SET)
+		return RTAP_REASON_STORE;
+	if ((op->kind == RTAP_KIND_JUMP || errnos) && op->target >= h->op_count)
+		return RTAP_REASON_TARGET;
+	return 0;
+}
+
+static int ends(const struct rtap_op *op)
+{
+	return op->kind == RTAP_KIND_FAIL || (op->kind == RTAP_KIND_JUMP && op->nr == RTAP_CONDITION_ALWAYS) ||
+	       (op->kind == RTAP_KIND_SYSCALL && op->nr == EXIT_GROUP);
+}
+
+static void validate(void)
+{
+	u32 count, index = RTAP_INDEX_HEADER, reason;
+
+	if (PATCHED(RTAP_IMAGE_TAPE_FILESZ) < RTAP_HEADER_SIZE || HEADER->magic != RTAP_MAGIC)
+		die(RTAP_EXIT_REFUSED);
+	count = HEADER->op_count;
+	reason = check_header();
+	if (!reason) {
+		for (index = 0; index < count && !reason; index++)
+			reason = check_op(&OPS[index]);
+		index--;
+		if (!reason && !ends(&OPS[index]))
+			reason = RTAP_REASON_END;
+	}
+	if (reason) {
+		report(HEADER->report_fd, RTAP_TYPE_REFUSED, index, reason, 0, 0, 0);
+		die(RTAP_EXIT_REFUSED);
+	}
+}
+
+static int holds(u32 condition, i64 a, i64 b)
+{
+	switch (condition) {
+	case RTAP_CONDITION_EQUAL:
+		return a == b;
+	case RTAP_CONDITION_NOT_EQUAL:
+		return a != b;
+	case RTAP_CONDITION_LESS:
+		return a < b;
+	case RTAP_CONDITION_NOT_LESS:
+		return a >= b;
+	case RTAP_CONDITION_AND:
+		return (a & b) != 0;
+	default:
+		return 1;
+	}
+}
+
+static u64 combine(u32 operator, u64 a, u64 b)
+{
+	switch (operator) {
+	case RTAP_OPERATOR_ADD:
+		return a + b;
+	case RTAP_OPERATOR_AND:
+		return a & b;
+	case RTAP_OPERATOR_OR:
+		return a | b;
+	case RTAP_OPERATOR_SHIFT_LEFT:
+		return a << (b & 63);
+	case RTAP_OPERATOR_SHIFT_RIGHT:
+		return a >> (b & 63);
+	default:
+		return a;
+	}
+}
+
+static int lists(const struct rtap_op *op, u32 errno)
+{
+	for (int i = 0; i < 4; i++)
+		if (op->errnos[i] == errno || op->errnos[i] == RTAP_ERRNO_ANY)
+			return 1;
+	return 0;
+}
+
+__attribute__((noreturn, used)) void run(void)
+{
+	u32 failed_index = 0, failed_errno = 0, i = 0, next;
+	i32 fd;
+
+	validate();
+	fd = HEADER->report_fd;
+	for (; i < HEADER->op_count; i = next) {
+		const struct rtap_op *op = &OPS[i];
+		u32 kinds = op->arg_kinds;
+		i64 v[6], result;
+
+		next = i + 1;
+		for (int k = 0; k < 6; k++, kinds >>= 2) {
+			i64 arg = op->arg[k];
+
+			v[k] = (kinds & 3) == RTAP_ARG_DATA	? RTAP_IMAGE_TAPE_BASE + arg
+			       : (kinds & 3) == RTAP_ARG_CELL	? RTAP_IMAGE_CELLS_BASE + arg
+			       : (kinds & 3) == RTAP_ARG_VALUE ? CELL(arg)
+							       : arg;
+		}
+		switch (op->kind) {
+		case RTAP_KIND_SYSCALL:
+			result = call(op->nr, v[0], v[1], v[2], v[3], v[4], v[5]);
+			if (op->store)
+				CELL(op->store - 1) = result;
+			if (result >= 0 || result < -4095)
+				break;
+			if (!lists(op, -result)) {
+				report(fd, RTAP_TYPE_FAIL, i, -result, 0, 0, 0);
+				die(RTAP_EXIT_FAILED);
+			}
+			next = op->target;
+			if (next != i + 1) {
+				failed_index = i;
+				failed_errno = -result;
+			}
+			break;
+		case RTAP_KIND_JUMP:
+			if (holds(op->nr, v[0], v[1]))
+				next = op->target;
+			break;
+		case RTAP_KIND_SET:
+			CELL(op->store - 1) = combine(op->nr, v[0], v[1]);
+			break;
+		case RTAP_KIND_NOTIFY:
+			/* A parent that is gone must not leave half a container running. */
+			if (report(fd, RTAP_TYPE_NOTE, i, v[0], v[1], v[2], v[3]) < 0)
+				die(RTAP_EXIT_FAILED);
+			break;
+		case RTAP_KIND_FAIL:
+			if (failed_errno)
+				report(fd, RTAP_TYPE_FAIL, failed_index, failed_errno, 0, v[0], v[1]);
+			else
+				report(fd, RTAP_TYPE_FAIL, i, v[2], 0, v[0], v[1]);
+			die(RTAP_EXIT_FAILED);
+		default:
+			fd = v[0];
+		}
+	}
+	/* Only past an exit_group that a seccomp filter made return something else than an error. */
+	__builtin_trap();
+}
