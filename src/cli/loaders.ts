@@ -1,0 +1,21 @@
+/**
+ * The commands' code, each loaded only when it is called.
+ *
+ * @module
+ */
+
+import type { CommandRun } from './types.ts';
+
+/** Loads a command's module, by the command's name. */
+export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>>> = {
+  create: () => import('../commands/create.ts'),
+  start: () => import('../commands/start.ts'),
+  state: () => import('../commands/state.ts'),
+  kill: () => import('../commands/kill.ts'),
+  delete: () => import('../commands/delete.ts'),
+  run: () => import('../commands/run.ts'),
+  list: () => import('../commands/list.ts'),
+  spec: () => import('../commands/spec.ts'),
+  plan: () => import('../commands/plan.ts'),
+  validate: () => import('../commands/validate.ts'),
+};

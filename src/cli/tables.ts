@@ -1,0 +1,279 @@
+/**
+ * The command line as data: parsing, `--help`, and whatever else describes the command line come from here.
+ *
+ * Names and meanings are runc's, which containerd, Docker, Podman, CRI-O and BuildKit call.
+ *
+ * @module
+ */
+
+import type { CommandSpec, FlagSpec } from './types.ts';
+
+/** Where a system-wide runts keeps its state. */
+export const SYSTEM_ROOT = '/run/runts';
+
+/** Every command has it; it isn't in the commands' own tables. */
+export const HELP_FLAG: FlagSpec = { name: 'help', short: 'h', type: 'boolean', help: 'show help' };
+
+/** Options before the command. */
+export const GLOBAL_FLAGS: readonly FlagSpec[] = [
+  {
+    name: 'root',
+    type: 'string',
+    value: 'DIR',
+    help: `directory for the containers' state, on tmpfs (default: ${SYSTEM_ROOT}, or $XDG_RUNTIME_DIR/runts for an ordinary user)`,
+  },
+  { name: 'log', type: 'string', value: 'FILE', help: 'append log lines to this file instead of stderr' },
+  {
+    name: 'log-format',
+    type: 'string',
+    value: 'FORMAT',
+    default: 'text',
+    help: 'format of log lines: text or json',
+  },
+  {
+    name: 'log-level',
+    type: 'string',
+    value: 'LEVEL',
+    help: 'least level to log: debug, info, warning or error (default: warning, or error with --log-format json)',
+  },
+  { name: 'debug', type: 'boolean', help: 'the same as --log-level debug' },
+  {
+    name: 'systemd-cgroup',
+    type: 'boolean',
+    help: 'let systemd manage cgroups; cgroupsPath is then slice:prefix:name, e.g. system.slice:runts:web',
+  },
+  {
+    name: 'cgroup-manager',
+    type: 'string',
+    value: 'MANAGER',
+    help: 'who manages cgroups: cgroupfs, systemd or disabled (default: cgroupfs)',
+  },
+  {
+    name: 'rootless',
+    type: 'string',
+    value: 'BOOL',
+    default: 'auto',
+    help: 'ignore missing permissions for cgroups: true, false or auto',
+  },
+  HELP_FLAG,
+  { name: 'version', short: 'v', type: 'boolean', help: 'print the version' },
+];
+
+const BUNDLE: FlagSpec = {
+  name: 'bundle',
+  short: 'b',
+  type: 'string',
+  value: 'DIR',
+  default: '.',
+  help: 'the bundle: the folder with config.json',
+};
+
+const CONSOLE_SOCKET: FlagSpec = {
+  name: 'console-socket',
+  type: 'string',
+  value: 'PATH',
+  help: "AF_UNIX stream socket that receives the master end of the container's terminal",
+};
+
+const NO_PIVOT: FlagSpec = {
+  name: 'no-pivot',
+  type: 'boolean',
+  help: 'use MS_MOVE and chroot instead of pivot_root, for a rootfs on a ramdisk; less safe',
+};
+
+const NO_NEW_KEYRING: FlagSpec = {
+  name: 'no-new-keyring',
+  type: 'boolean',
+  help: "keep the caller's session keyring instead of creating one for the container",
+};
+
+/** What `create` and `run` share. */
+const CREATE_FLAGS: readonly FlagSpec[] = [
+  BUNDLE,
+  CONSOLE_SOCKET,
+  { name: 'pid-file', type: 'string', value: 'PATH', help: "write the container's process id to this file" },
+  NO_PIVOT,
+  NO_NEW_KEYRING,
+  {
+    name: 'preserve-fds',
+    type: 'number',
+    value: 'N',
+    default: 0,
+    help: 'pass N further descriptors to the container, after stdio and $LISTEN_FDS',
+  },
+];
+
+const CONTAINER = `CONTAINER-ID is the name of the container, unique under --root: letters, digits and the
+characters _ + . - (neither "." nor "..").`;
+
+const JSON_FLAG: FlagSpec = { name: 'json', type: 'boolean', help: 'print JSON' };
+
+/** All commands, in the order of `--help`. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'create',
+    summary: 'create a container',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Creates a container from a bundle, a folder with a config.json and a root file system.
+The container's process is prepared in full and waits: "runts start" lets it execute
+process.args, "runts delete" removes it. runts itself exits when the container is created.
+
+${CONTAINER}
+
+With process.terminal true, --console-socket must be given. "runts plan" shows what create
+would do. "runts spec" makes a config.json to begin with.`,
+    flags: CREATE_FLAGS,
+  },
+  {
+    name: 'start',
+    summary: 'start a created container',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Lets a created container execute the program of its config.json. A program that cannot be
+executed is an error of this command.`,
+    flags: [],
+  },
+  {
+    name: 'state',
+    summary: 'print the state of a container',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Prints the container's state as JSON, as the runtime specification defines it: its status is
+creating, created, running, paused or stopped.`,
+    flags: [],
+  },
+  {
+    name: 'kill',
+    summary: 'send a signal to a container',
+    operands: 'CONTAINER-ID [SIGNAL]',
+    minOperands: 1,
+    maxOperands: 2,
+    description: `Sends SIGNAL (default: SIGTERM) to the container's init process. SIGNAL is a number or a name,
+with or without SIG, in any case: 9, KILL, sigkill, RTMIN+3.
+
+Example:
+    runts kill web KILL`,
+    flags: [
+      {
+        name: 'all',
+        short: 'a',
+        type: 'boolean',
+        help: 'signal every process of the container; a stopped container is no error then',
+      },
+    ],
+  },
+  {
+    name: 'delete',
+    summary: 'remove a container',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Removes a stopped container's cgroup and state, then runs the poststop hooks. With --force a
+container that still runs is killed first, whatever is left of a half-made one is removed, and an
+unknown container is no error.`,
+    flags: [
+      { name: 'force', short: 'f', type: 'boolean', help: 'kill the container first if it still runs' },
+    ],
+  },
+  {
+    name: 'run',
+    summary: 'create and start a container',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Creates a container from a bundle and starts it. In the foreground runts relays signals and the
+terminal, waits for the container, removes it, and exits with its status (128+N if signal N
+ended it). With --detach runts exits once the container runs.
+
+${CONTAINER}
+
+Example:
+    runts run --bundle /srv/web web`,
+    flags: [
+      ...CREATE_FLAGS,
+      { name: 'detach', short: 'd', type: 'boolean', help: 'do not wait for the container' },
+      { name: 'keep', type: 'boolean', help: 'do not remove the container when it has ended' },
+      {
+        name: 'no-subreaper',
+        type: 'boolean',
+        help: 'do not reap the orphans of the container (only without --detach)',
+      },
+    ],
+  },
+  {
+    name: 'list',
+    summary: 'list the containers',
+    operands: '',
+    minOperands: 0,
+    maxOperands: 0,
+    description: 'Lists the containers under --root.',
+    flags: [
+      {
+        name: 'format',
+        short: 'f',
+        type: 'string',
+        value: 'FORMAT',
+        default: 'table',
+        help: 'table or json',
+      },
+      { name: 'quiet', short: 'q', type: 'boolean', help: 'print only the ids' },
+    ],
+  },
+  {
+    name: 'spec',
+    summary: 'write a config.json to begin with',
+    operands: '',
+    minOperands: 0,
+    maxOperands: 0,
+    description: `Writes a config.json that runs a shell in the folder "rootfs" beside it. An existing config.json
+is not overwritten.
+
+Example:
+    mkdir -p web/rootfs && runts spec --bundle web`,
+    flags: [
+      { ...BUNDLE, help: 'the folder to write config.json to' },
+      { name: 'rootless', type: 'boolean', help: 'make a config.json for an ordinary user' },
+    ],
+  },
+  {
+    name: 'plan',
+    summary: 'show what create would do, without doing it',
+    operands: '[CONTAINER-ID]',
+    minOperands: 0,
+    maxOperands: 1,
+    description: `Prints every step of create on the host and every system call inside the container, one a line.
+Nothing is done: no privileges and no root file system are needed.`,
+    flags: [BUNDLE, CONSOLE_SOCKET, NO_PIVOT, NO_NEW_KEYRING, JSON_FLAG],
+  },
+  {
+    name: 'validate',
+    summary: 'check a config.json',
+    operands: '',
+    minOperands: 0,
+    maxOperands: 0,
+    description: `Checks a bundle's config.json against the runtime specification and prints every violation with
+its path. Exits with 0 when there is none.`,
+    flags: [BUNDLE, JSON_FLAG],
+  },
+];
+
+/** Built in: shows the help of all or of one. */
+export const HELP_COMMAND: CommandSpec = {
+  name: 'help',
+  aliases: ['h'],
+  summary: 'show the list of commands or the help of one',
+  operands: '[COMMAND]',
+  minOperands: 0,
+  maxOperands: 1,
+  description: 'Shows the list of commands, or the help of one.',
+  flags: [],
+};
+
+/** The command of this name or alias. */
+export function findCommand(name: string): CommandSpec | undefined {
+  return [...COMMANDS, HELP_COMMAND].find((spec) => spec.name === name || spec.aliases?.includes(name));
+}

@@ -1,0 +1,7 @@
+import type { CommandRun } from '../cli/types.ts';
+import { RuntsError } from '../errors.ts';
+
+/** Placeholder until the command is there. */
+export const run: CommandRun = () => {
+  throw new RuntsError('E_UNSUPPORTED', 'spec is not implemented');
+};
