@@ -1,0 +1,35 @@
+/**
+ * Errors of cgroup files and folders: which path, which call, which errno, and what to do.
+ *
+ * @module
+ */
+
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+
+/** Usual causes by errno; cgroups(7) and the kernel's cgroup-v2.rst. */
+const HINTS: Record<string, string> = {
+  EACCES:
+    'the cgroup is not writable for this user: run as root, or in a cgroup that was delegated to the user',
+  EPERM:
+    'the cgroup is not writable for this user: run as root, or in a cgroup that was delegated to the user',
+  EROFS: 'the cgroup file system is mounted read-only here',
+  EAGAIN: 'the limit cgroup.max.descendants or cgroup.max.depth of a parent cgroup is reached',
+  ENOENT: 'the cgroup was removed by somebody else',
+  EBUSY: 'processes or other cgroups are in it',
+  ENOSPC: 'the kernel has no room for another cgroup',
+};
+
+/**
+ * @param action what was attempted, e.g. `make cgroup`
+ * @param syscall its name, e.g. `mkdir`
+ */
+export function cgroupError(action: string, path: string, syscall: string, cause: unknown): RuntsError {
+  const errno = errnoOf(cause);
+  return new RuntsError('E_CGROUP', `cannot ${action} ${path}: ${syscall}: ${errnoText(cause)}`, {
+    syscall,
+    errno,
+    hint: errno && HINTS[errno],
+    cause,
+  });
+}

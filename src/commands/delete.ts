@@ -1,0 +1,84 @@
+/**
+ * `runts delete [--force] ID`: removes a stopped or created container; with --force any, also a half-made one.
+ *
+ * @module
+ */
+
+import type { CommandContext } from '../cli/types.ts';
+import { destroy, runPoststop } from '../container/destroy.ts';
+import { checkId } from '../container/id.ts';
+import { type Lock, lockContainer } from '../container/lock.ts';
+import { salvage } from '../container/salvage.ts';
+import { killAndWait } from '../container/signal.ts';
+import { type ContainerState, readState, stateDirectory, stateExists } from '../container/state.ts';
+import { statusOf } from '../container/status.ts';
+import { notFound, RuntsError } from '../errors.ts';
+
+/** What is known of the container: its state, or with --force what can be salvaged of it. */
+type Known = { state: ContainerState } | { salvaged: ReturnType<typeof salvage> };
+
+/** @returns undefined when there is no such container */
+function read(root: string, id: string, force: boolean): Known | undefined {
+  if (!stateExists(root, id)) return undefined;
+  try {
+    return { state: readState(root, id) };
+  } catch (error) {
+    if (!(error instanceof RuntsError)) throw error;
+    if (error.code === 'E_NOT_FOUND') return undefined;
+    if (!force || error.code !== 'E_STATE_CORRUPT') throw error;
+    return { salvaged: salvage(root, id) };
+  }
+}
+
+/** Without --force only what can't be running any more, or never was: a created container's command did not start. */
+function checkDeletable(state: ContainerState): void {
+  const status = statusOf(state);
+  if (status === 'stopped' || status === 'created') return;
+  throw new RuntsError('E_WRONG_STATE', `cannot delete container ${state.id} that is not stopped: ${status}`);
+}
+
+export async function run(ctx: CommandContext): Promise<number> {
+  const id = ctx.operands[0] ?? '';
+  const force = ctx.flags.force === true;
+  const { root } = ctx.global;
+  checkId(id);
+
+  // Before the lock: a refusal needn't wait for a command that holds it, and with --force that command may be
+  // waiting for the container.
+  const before = read(root, id, force);
+  if (before === undefined) return missing(id, force);
+  if (!force && 'state' in before) checkDeletable(before.state);
+  if (force) await killAndWait('state' in before ? before.state : before.salvaged);
+
+  const known = await destroyLocked(root, id, force);
+  if (known === undefined) return missing(id, force);
+  if ('state' in known) await runPoststop(known.state);
+  return 0;
+}
+
+/** @returns what was known of the destroyed container; undefined when another `delete` was faster */
+async function destroyLocked(root: string, id: string, force: boolean): Promise<Known | undefined> {
+  let lock: Lock;
+  try {
+    lock = lockContainer(stateDirectory(root, id));
+  } catch (error) {
+    if (error instanceof RuntsError && error.code === 'E_NOT_FOUND') return undefined;
+    throw error;
+  }
+  try {
+    // Again: it may have been started, or created to the end, while this waited.
+    const known = read(root, id, force);
+    if (known === undefined) return undefined;
+    if (!force && 'state' in known) checkDeletable(known.state);
+    await destroy(root, id, 'state' in known ? known.state : known.salvaged);
+    return known;
+  } finally {
+    lock.release();
+  }
+}
+
+/** The container is gone already: with --force that is what was asked for. */
+function missing(id: string, force: boolean): number {
+  if (force) return 0;
+  throw notFound(id);
+}

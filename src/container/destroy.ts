@@ -1,0 +1,39 @@
+/**
+ * Undoes what `create` did: processes, cgroup, state, and then the poststop hooks.
+ *
+ * @module
+ */
+
+import { removeCgroup } from '../cgroup/remove.ts';
+import { log } from '../log.ts';
+import { killAndWait, type Target } from './signal.ts';
+import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
+import { ociState } from './status.ts';
+
+/**
+ * Removes what there is of a container on the host. The caller holds its lock. Mounts need no undoing: they are in
+ * the mount namespace of the container and go with its last process.
+ *
+ * The state folder goes last, so that after a failure on the way `delete` can be tried again.
+ *
+ * @throws RuntsError E_CGROUP, E_WRONG_STATE, E_ROOT for what can't be removed
+ */
+export async function destroy(root: string, id: string, target: Target): Promise<void> {
+  await killAndWait(target);
+  if (target.cgroup !== null) removeCgroup(cgroupDirectory(target.cgroup));
+  removeStateDirectory(root, id);
+}
+
+/**
+ * Runs the poststop hooks of a container that is gone; runtime.md, Lifecycle 13. A failure is only warned of.
+ */
+export async function runPoststop(state: ContainerState): Promise<void> {
+  const hooks = state.hooks.poststop;
+  if (hooks.length === 0) return;
+  const { runHooks } = await import('../hooks/run.ts');
+  try {
+    await runHooks('poststop', hooks, ociState(state, 'stopped'));
+  } catch (error) {
+    log.warn(error instanceof Error ? error.message : String(error));
+  }
+}
