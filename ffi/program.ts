@@ -132,8 +132,7 @@ export function addressOf(cell: Cell, offset = 0): CellAddress {
 }
 
 /** The 64-bit value of a cell. */
-// biome-ignore lint/suspicious/noShadowRestrictedNames: nobody calls the global's valueOf; it reads as addressOf does
-export function valueOf(cell: Cell, offset = 0): CellValue {
+export function valueIn(cell: Cell, offset = 0): CellValue {
   return { kind: 'cellValue', cell, offset };
 }
 

@@ -1,0 +1,25 @@
+/**
+ * `runts run`: create and start in one; in the foreground unless --detach, as the container's parent.
+ *
+ * @module
+ */
+
+import type { CommandContext } from '../cli/types.ts';
+import { createContainer } from '../container/create.ts';
+import { prepare } from '../container/prepare.ts';
+
+export async function run(ctx: CommandContext): Promise<number> {
+  const [id] = ctx.operands as [string];
+  const foreground = ctx.flags.detach !== true;
+  const prepared = prepare(ctx, { id, mode: 'run', foreground, dryRun: false });
+  if (foreground && ctx.flags['no-subreaper'] !== true) {
+    // Orphans of a container without a pid namespace become our children, so that we see the last one end.
+    const { becomeSubreaper } = await import('../../ffi/processes.ts');
+    becomeSubreaper();
+  }
+  const created = await createContainer(ctx, prepared);
+  created.lock.release();
+  if (!foreground) return 0;
+  const { superviseForeground } = await import('../container/foreground.ts');
+  return superviseForeground(created, { keep: ctx.flags.keep === true });
+}

@@ -1,0 +1,59 @@
+/**
+ * `runts start`: runs the command of a created container.
+ *
+ * @module
+ */
+
+import type { CommandContext } from '../cli/types.ts';
+import { checkId } from '../container/id.ts';
+import { lockContainer } from '../container/lock.ts';
+import { killAndWait } from '../container/signal.ts';
+import { release } from '../container/start.ts';
+import { readState, stateDirectory } from '../container/state.ts';
+import { type Status, statusOf } from '../container/status.ts';
+import { RuntsError } from '../errors.ts';
+
+export async function run(ctx: CommandContext): Promise<number> {
+  const [id] = ctx.operands as [string];
+  checkId(id);
+  readState(ctx.global.root, id);
+  const lock = lockContainer(stateDirectory(ctx.global.root, id));
+  try {
+    const state = readState(ctx.global.root, id);
+    requireCreated(statusOf(state));
+    if (state.hooks.startContainer.length > 0) {
+      const { runContainerHooks } = await import('../container/hooks.ts');
+      try {
+        await runContainerHooks('startContainer', state.hooks.startContainer, state);
+      } catch (error) {
+        await killAndWait(state);
+        throw error;
+      }
+    }
+    release(state);
+    if (state.hooks.poststart.length > 0) {
+      const { runContainerHooks } = await import('../container/hooks.ts');
+      try {
+        await runContainerHooks('poststart', state.hooks.poststart, state);
+      } catch (error) {
+        await killAndWait(state);
+        throw error;
+      }
+    }
+    return 0;
+  } finally {
+    lock.release();
+  }
+}
+
+/** runtime.md, Start: only a created container can be started. */
+function requireCreated(status: Status): void {
+  if (status === 'created') return;
+  const text = {
+    creating: 'cannot start a container that is still being created',
+    running: 'cannot start an already running container',
+    paused: 'cannot start an already running container',
+    stopped: 'cannot start a container that has stopped',
+  }[status];
+  throw new RuntsError('E_WRONG_STATE', text);
+}

@@ -1,0 +1,342 @@
+/**
+ * Carries out a plan: every step of the parent, in the plan's order, against a running executor.
+ *
+ * @module
+ */
+
+import {
+  closeSync,
+  constants as fsConstants,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { posix } from 'node:path';
+import { AT, S } from '../../ffi/constants/index.ts';
+import { socketPair } from '../../ffi/descriptors.ts';
+import { assetPath } from '../../ffi/engine.ts';
+import { syscall } from '../../ffi/local.ts';
+import { type Report, readReport } from '../../ffi/report.ts';
+import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
+import { assemble, image } from '../../ffi/tape.ts';
+import { type CreatedCgroup, createCgroup, undoCreate } from '../cgroup/create.ts';
+import { errnoText } from '../cli/present.ts';
+import { ensureRoot } from '../cli/root.ts';
+import type { CommandContext } from '../cli/types.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { log } from '../log.ts';
+import { TAG } from '../plan/protocol.ts';
+import type { HostStep } from '../plan/types.ts';
+import { destroy, runPoststop } from './destroy.ts';
+import { initFailure } from './failure.ts';
+import { type Lock, lockContainer } from './lock.ts';
+import type { Prepared } from './prepare.ts';
+import { identify } from './process.ts';
+import { type ContainerState, makeStateDirectory, STATE_VERSION, timestamp, writeState } from './state.ts';
+
+/** A container that has come up; the lock is held. */
+export interface Created {
+  state: ContainerState;
+  lock: Lock;
+  /** Pid of init, a child of this process. */
+  pid: number;
+  /** Our end of the socket that got the terminal's master, when the terminal is relayed here. */
+  console: number | null;
+}
+
+type StepOf<Name extends HostStep['step']> = Extract<HostStep, { step: Name }>;
+
+/** What is there so far. */
+class Creation {
+  readonly prepared: Prepared;
+  readonly state: ContainerState;
+  lock: Lock | null = null;
+  cgroup: CreatedCgroup | null = null;
+  /** Descriptors to hand over, by name in the program. */
+  readonly handed: Record<string, number> = {};
+  sync = -1;
+  console: number | null = null;
+  executor = 0;
+  init = 0;
+
+  constructor(prepared: Prepared, state: ContainerState) {
+    this.prepared = prepared;
+    this.state = state;
+  }
+
+  /** The next message must be this note; anything else is why the container failed. */
+  expect(...tags: number[]): Extract<Report, { type: 'note' }> {
+    const report = readReport(this.sync);
+    if (report?.type === 'note' && tags.includes(report.tag)) return report;
+    throw initFailure(report, this.prepared.plan.program, this.prepared.spec.process?.args ?? []);
+  }
+
+  go(): void {
+    writeSync(this.sync, 'g');
+  }
+
+  closeHanded(): void {
+    for (const fd of Object.values(this.handed)) closeSync(fd);
+    for (const name of Object.keys(this.handed)) delete this.handed[name];
+  }
+}
+
+/** Every step's action. */
+const ACTIONS: {
+  [Name in HostStep['step']]: (creation: Creation, step: StepOf<Name>) => void | Promise<void>;
+} = {
+  state: (creation) => {
+    const { id } = creation.state;
+    makeStateDirectory(creation.state.rootPath, id);
+    creation.lock = lockContainer(creation.prepared.options.stateDir);
+    // Before anything is made that a killed runtime would leave behind: what `delete --force` then removes stands here.
+    writeState(creation.state);
+  },
+
+  cgroup: (creation, step) => {
+    const mountpoint = creation.prepared.facts.cgroupMount ?? '';
+    creation.cgroup = createCgroup(mountpoint, step.path);
+    creation.handed.cgroup = openSync(
+      creation.cgroup.directory,
+      fsConstants.O_RDONLY | fsConstants.O_DIRECTORY,
+    );
+  },
+
+  fifo: (creation, step) => {
+    syscall('mknodat', [AT.FDCWD, step.path, S.IFIFO | 0o600, 0]);
+    // Opened for both directions: that never blocks, and a reader that is also a writer never sees end of file.
+    if (step.path.endsWith('/exec.fifo')) creation.handed.start = openSync(step.path, fsConstants.O_RDWR);
+    else {
+      // Only a writer: when it is closed at execve, `start` sees end of file.
+      const reader = openSync(step.path, fsConstants.O_RDONLY | fsConstants.O_NONBLOCK);
+      creation.handed.result = openSync(step.path, fsConstants.O_WRONLY);
+      closeSync(reader);
+    }
+  },
+
+  console: async (creation, step) => {
+    if (creation.prepared.options.consoleSocket !== undefined) {
+      const { connectUnix } = await import('../linux/socket.ts');
+      creation.handed.console = connectUnix(step.path, '--console-socket');
+    } else {
+      [creation.console, creation.handed.console] = socketPair();
+    }
+  },
+
+  spawn: (creation) => {
+    const { options, facts, plan } = creation.prepared;
+    [creation.sync, creation.handed.sync] = socketPair();
+    const fds = planDescriptors(creation.handed, options.preserveFds);
+    const tape = assemble(plan.program, {
+      machine: facts.machine,
+      fds: fds.numbers,
+      reportFd: fds.numbers.sync!,
+    });
+    const executor = readExecutor();
+    creation.executor = spawnExecutor({ image: image(executor, tape), fds: fds.fds, keep: fds.keep });
+    creation.closeHanded();
+  },
+
+  await: (creation, step) => {
+    if (step.note !== 'INIT') {
+      creation.expect(TAG[step.note]);
+      return;
+    }
+    const note = creation.expect(TAG.INIT, TAG.INIT_UNPLACED);
+    creation.init = Number(note.value);
+    creation.state.init = identify(creation.init) ?? null;
+    if (note.tag === TAG.INIT_UNPLACED) {
+      placeInCgroup(creation);
+      creation.go();
+    }
+    reapExecutor(creation.executor);
+    creation.executor = 0;
+  },
+
+  idMaps: async (creation) => {
+    const { writeIdMaps } = await import('../linux/idmaps.ts');
+    const linux = creation.prepared.spec.linux ?? {};
+    writeIdMaps(creation.executor, linux.uidMappings ?? [], linux.gidMappings ?? []);
+  },
+
+  saveState: (creation, step) => {
+    creation.state.phase = step.status;
+    writeState(creation.state);
+  },
+
+  hooks: async (creation, step) => {
+    const hooks = creation.prepared.spec.hooks?.[step.phase] ?? [];
+    const { runContainerHooks } = await import('./hooks.ts');
+    await runContainerHooks(step.phase, hooks, creation.state);
+  },
+
+  limits: async (creation) => {
+    const { setLimits } = await import('../linux/limits.ts');
+    setLimits(creation.init, creation.prepared.spec.process?.rlimits ?? []);
+  },
+
+  pidFile: (creation, step) => writePidFile(step.path, creation.init),
+
+  execed: (creation) => expectExec(creation),
+
+  go: (creation) => creation.go(),
+};
+
+/**
+ * Brings the container up: to the pause before execve for `create`, through execve for `run`. On failure everything
+ * that was made is removed.
+ */
+export async function createContainer(ctx: CommandContext, prepared: Prepared): Promise<Created> {
+  for (const warning of prepared.plan.warnings) log.warn(warning);
+  ensureRoot(ctx.global);
+  const creation = new Creation(prepared, initialState(ctx, prepared));
+  try {
+    for (const step of prepared.plan.host) await perform(creation, step);
+  } catch (error) {
+    await abandon(creation);
+    throw error;
+  }
+  closeSync(creation.sync);
+  return { state: creation.state, lock: creation.lock!, pid: creation.init, console: creation.console };
+}
+
+function perform<Name extends HostStep['step']>(
+  creation: Creation,
+  step: StepOf<Name>,
+): void | Promise<void> {
+  const action = ACTIONS[step.step as Name] as (
+    creation: Creation,
+    step: StepOf<Name>,
+  ) => void | Promise<void>;
+  return action(creation, step);
+}
+
+/** After the note that execve is next: end of file is success, anything else is its failure. */
+function expectExec(creation: Creation): void {
+  const report = readReport(creation.sync);
+  if (report !== null)
+    throw initFailure(report, creation.prepared.plan.program, creation.prepared.spec.process?.args ?? []);
+}
+
+function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
+  const { spec, options, facts } = prepared;
+  const linux = spec.linux ?? {};
+  return {
+    stateVersion: STATE_VERSION,
+    id: options.id,
+    phase: 'creating',
+    creator: identify('self') ?? { pid: process.pid, startTime: 0 },
+    init: null,
+    cgroup:
+      options.cgroupPath === null
+        ? null
+        : { manager: 'cgroupfs', mountpoint: facts.cgroupMount ?? '', path: options.cgroupPath },
+    ociVersion: spec.ociVersion,
+    bundle: options.bundle,
+    rootfs: options.rootfs,
+    rootPath: ctx.global.root,
+    created: timestamp(),
+    owner: facts.euid,
+    annotations: spec.annotations ?? {},
+    hooks: {
+      startContainer: spec.hooks?.startContainer ?? [],
+      poststart: spec.hooks?.poststart ?? [],
+      poststop: spec.hooks?.poststop ?? [],
+    },
+    process: spec.process!,
+    namespaces: linux.namespaces ?? [],
+    uidMappings: linux.uidMappings ?? [],
+    gidMappings: linux.gidMappings ?? [],
+    resources: linux.resources ?? null,
+    seccompFilter: null,
+    rootless: facts.euid !== 0,
+    noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
+  };
+}
+
+function readExecutor(): Uint8Array {
+  const path = assetPath('executor');
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new RuntsError('E_INSTALL', `executor: open ${path}: ${errnoText(error)}`, {
+      errno: errnoOf(error),
+      hint: 'install runts again: the executor belongs beside the program',
+      cause: error,
+    });
+  }
+}
+
+/** Where CLONE_INTO_CGROUP was refused: a write, and the wait for a grace period that comes with it. */
+function placeInCgroup(creation: Creation): void {
+  const path = `${creation.cgroup!.directory}/cgroup.procs`;
+  try {
+    writeFileSync(path, String(creation.init));
+  } catch (error) {
+    throw new RuntsError('E_CGROUP', `linux.cgroupsPath: write ${path}: ${errnoText(error)}`, {
+      field: 'linux.cgroupsPath',
+      syscall: 'write',
+      errno: errnoOf(error),
+      hint: 'a cgroup with controllers enabled for its children can hold no process: choose another path',
+      cause: error,
+    });
+  }
+}
+
+/** Digits only, and complete from the first moment on: callers parse it as soon as it is there. */
+export function writePidFile(path: string, pid: number): void {
+  const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${process.pid}`);
+  try {
+    writeFileSync(temporary, String(pid), { flag: 'wx', mode: 0o644 });
+    renameSync(temporary, path);
+  } catch (error) {
+    try {
+      unlinkSync(temporary);
+    } catch {
+      // it was never made
+    }
+    throw new RuntsError('E_SYSCALL', `--pid-file: write ${path}: ${errnoText(error)}`, {
+      syscall: 'write',
+      errno: errnoOf(error),
+      cause: error,
+    });
+  }
+}
+
+/** Undoes what was done. The error that led here is the one to tell, so nothing is thrown. */
+async function abandon(creation: Creation): Promise<void> {
+  const { state } = creation;
+  creation.closeHanded();
+  // End of file on the socket ends whatever of the executor waits for us.
+  if (creation.sync >= 0) closeSync(creation.sync);
+  if (creation.console !== null) closeSync(creation.console);
+  for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);
+  if (creation.lock === null) return;
+  try {
+    await destroy(state.rootPath, state.id, {
+      init: state.init,
+      cgroup: creation.cgroup === null ? null : state.cgroup,
+    });
+    if (creation.cgroup !== null) undoCreate(creation.cgroup);
+  } catch (error) {
+    log.warn(
+      `cannot remove all of container ${state.id}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  creation.lock.release();
+  if (creation.init > 0) await runPoststop(state);
+}
+
+/** A child that is not reaped keeps its pid, so this can't hit another process. */
+function killChild(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+  reapExecutor(pid);
+}

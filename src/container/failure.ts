@@ -1,0 +1,77 @@
+/**
+ * From what the executor reported to one line for the user: the config field, the system call with its arguments, the
+ * errno in words, and what usually helps.
+ *
+ * @module
+ */
+
+import { errnoName, errnoText } from '../../ffi/constants/index.ts';
+import { describeCall } from '../../ffi/format.ts';
+import type { Op, Program } from '../../ffi/program.ts';
+import type { Report } from '../../ffi/report.ts';
+import { RuntsError } from '../errors.ts';
+import { TAG } from '../plan/protocol.ts';
+import { remedy } from './remedies.ts';
+
+/** The error for a report that is not what the parent waited for. */
+export function initFailure(report: Report | null, program: Program, args: readonly string[]): RuntsError {
+  if (report === null) {
+    return new RuntsError('E_INIT', 'container init died before it was ready', {
+      hint: 'killed from outside, or for lack of memory: see dmesg',
+    });
+  }
+  if (report.type === 'note' && report.tag === TAG.NOT_FOUND) return commandNotFound(args[0] ?? '');
+  if (report.type !== 'fail') {
+    return new RuntsError('E_INTERNAL', `the executor refused its tape: ${JSON.stringify(report)}`);
+  }
+  const op = program.ops[report.index];
+  const errno = errnoName(report.errno);
+  const words = errnoText(report.errno);
+  if (op?.field === 'process.args' || op?.field === 'process.args[0]')
+    return commandFailure(args[0] ?? '', op, errno, words);
+  const call =
+    op === undefined ? `operation ${report.index}` : op.kind === 'fail' ? (op.note ?? '') : describeCall(op);
+  const field = op?.field;
+  const detail = report.text === '' ? '' : `: ${report.text.trim()}`;
+  const syscall = op?.kind === 'syscall' ? op.name : undefined;
+  const hint = op === undefined ? undefined : remedy(op, errno);
+  return new RuntsError(
+    'E_INIT',
+    `unable to start container process: ${field === undefined ? '' : `${field}: `}${call}: ${words} (${errno})${detail}`,
+    { field, syscall, errno, hint },
+  );
+}
+
+function commandNotFound(command: string): RuntsError {
+  return new RuntsError(
+    'E_EXEC',
+    `unable to start container process: exec: ${JSON.stringify(command)}: executable file not found in $PATH`,
+    { field: 'process.args[0]', errno: 'ENOENT' },
+  );
+}
+
+/** Texts by which Docker and Podman choose the exit codes 126 and 127. */
+function commandFailure(command: string, op: Op, errno: string, words: string): RuntsError {
+  const syscall = op.kind === 'syscall' ? op.name : undefined;
+  const hint =
+    errno === 'ENOENT' && syscall === 'execve'
+      ? 'the file is there, so its interpreter or dynamic loader is missing in the rootfs'
+      : errno === 'ENOEXEC'
+        ? 'made for another machine, or a script without #! line'
+        : errno === 'EACCES'
+          ? 'not executable for the container’s user, or on a mount with noexec'
+          : undefined;
+  const name = command.includes('/') ? `exec ${command}` : `exec: ${JSON.stringify(command)}`;
+  return new RuntsError('E_EXEC', `unable to start container process: ${name}: ${words}`, {
+    field: 'process.args[0]',
+    syscall,
+    errno,
+    hint,
+  });
+}
+
+/** The failure of execve itself, as `start` learns of it. */
+export function execFailure(errno: number, args: readonly string[]): RuntsError {
+  const op: Op = { kind: 'syscall', name: 'execve', args: [] };
+  return commandFailure(args[0] ?? '', op, errnoName(errno), errnoText(errno));
+}

@@ -1,0 +1,52 @@
+/**
+ * `run` in the foreground: signals forwarded, the terminal relayed, the container removed at its end.
+ *
+ * @module
+ */
+
+import { closeSync } from 'node:fs';
+import { pidfdOpen, pidfdSendSignal, waitForExit } from '../../ffi/processes.ts';
+import { RuntsError } from '../errors.ts';
+import { forwardSignals } from '../terminal/signals.ts';
+import type { Created } from './create.ts';
+import { destroy, runPoststop } from './destroy.ts';
+import { lockContainer } from './lock.ts';
+import { stateDirectory, stateExists } from './state.ts';
+
+/** Waits for the container's end. Gives its exit code, 128 + N when a signal ended it. */
+export async function superviseForeground(created: Created, options: { keep: boolean }): Promise<number> {
+  const { pid } = created;
+  const pidfd = pidfdOpen(pid);
+  if (pidfd === undefined)
+    throw new RuntsError('E_INIT', 'container init died before it could be waited for');
+  const stopForwarding = forwardSignals((signal) => pidfdSendSignal(pidfd, signal));
+  const relay = created.console === null ? null : await startRelay(created.console);
+  const status = await waitForExit({ pid, pidfd }, true);
+  stopForwarding();
+  await relay?.finish();
+  closeSync(pidfd);
+  if (!options.keep) await remove(created);
+  return status.code ?? 128 + (status.signal ?? 0);
+}
+
+async function startRelay(console: number): Promise<{ finish: () => Promise<void> }> {
+  const { receiveDescriptors } = await import('../linux/socket.ts');
+  const { relayTerminal } = await import('../terminal/relay.ts');
+  const [master] = receiveDescriptors(console).fds;
+  if (master === undefined) throw new RuntsError('E_TTY', 'the container sent no terminal');
+  closeSync(console);
+  return relayTerminal(master);
+}
+
+/** The container may have been deleted by somebody else meanwhile. */
+async function remove(created: Created): Promise<void> {
+  const { state } = created;
+  if (!stateExists(state.rootPath, state.id)) return;
+  const lock = lockContainer(stateDirectory(state.rootPath, state.id));
+  try {
+    await destroy(state.rootPath, state.id, state);
+  } finally {
+    lock.release();
+  }
+  await runPoststop(state);
+}

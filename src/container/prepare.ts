@@ -1,0 +1,169 @@
+/**
+ * From a command line to a plan: what `create`, `run` and `plan` have in common, before anything is done.
+ *
+ * @module
+ */
+
+import { fstatSync, lstatSync, realpathSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { cgroupFacts } from '../cgroup/facts.ts';
+import { cgroupPath } from '../cgroup/path.ts';
+import { errnoText } from '../cli/present.ts';
+import type { CommandContext } from '../cli/types.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { hostFacts } from '../linux/facts.ts';
+import { planCreate } from '../plan/create.ts';
+import type { HostFacts, Plan, PlanOptions } from '../plan/types.ts';
+import { loadSpec } from '../spec/load.ts';
+import type { Spec } from '../spec/types.ts';
+import { checkId } from './id.ts';
+import { stateDirectory } from './state.ts';
+
+/** All that is decided before the first change to the host. */
+export interface Prepared {
+  spec: Spec;
+  options: PlanOptions;
+  facts: HostFacts;
+  plan: Plan;
+}
+
+/** What differs between the commands. */
+export interface Intent {
+  id: string;
+  mode: 'create' | 'run';
+  /** `run` without --detach relays the terminal itself. */
+  foreground: boolean;
+  /** `plan` works without a rootfs, and without rights. */
+  dryRun: boolean;
+}
+
+/** Loads, checks and plans. Throws the first thing that is wrong; nothing has been done then. */
+export function prepare(ctx: CommandContext, intent: Intent): Prepared {
+  checkId(intent.id);
+  const bundle = bundlePath(ctx);
+  const spec = loadSpec(bundle);
+  const rootfs = rootfsPath(spec, bundle, intent.dryRun);
+  const cgroup = cgroupOf(ctx, spec, intent);
+  const facts = hostFacts(spec, rootfs, cgroup?.mountpoint ?? null);
+  const options: PlanOptions = {
+    id: intent.id,
+    bundle,
+    rootfs,
+    stateDir: stateDirectory(ctx.global.root, intent.id),
+    mode: intent.mode,
+    cgroupPath: cgroup?.path ?? null,
+    consoleSocket: text(ctx, 'console-socket'),
+    noPivot: ctx.flags['no-pivot'] === true,
+    noNewKeyring: ctx.flags['no-new-keyring'] === true,
+    preserveFds: preservedFds(ctx, intent.dryRun),
+    pidFile: text(ctx, 'pid-file'),
+  };
+  checkTerminal(spec, options, intent);
+  return { spec, options, facts, plan: planCreate(spec, options, facts) };
+}
+
+function text(ctx: CommandContext, flag: string): string | undefined {
+  const value = ctx.flags[flag];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The bundle, absolute: --bundle, or the working directory. */
+export function bundlePath(ctx: CommandContext): string {
+  const given = text(ctx, 'bundle') ?? '.';
+  const path = resolve(given);
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw new RuntsError('E_CONFIG_MISSING', `bundle ${path}: ${errnoText(error)}`, {
+      errno: errnoOf(error),
+      hint: 'give the folder that holds config.json with --bundle',
+      cause: error,
+    });
+  }
+}
+
+/** The rootfs, absolute. It must be a folder, and no symlink: a container could have exchanged what it points to. */
+function rootfsPath(spec: Spec, bundle: string, dryRun: boolean): string {
+  const given = spec.root?.path ?? '';
+  const path = isAbsolute(given) ? resolve(given) : resolve(bundle, given);
+  if (dryRun) return path;
+  const fail = (what: string, hint: string, error?: unknown): RuntsError =>
+    new RuntsError('E_ROOTFS', `root.path: ${path}: ${what}`, {
+      field: 'root.path',
+      errno: errnoOf(error),
+      hint,
+      cause: error,
+    });
+  try {
+    const stat = lstatSync(path);
+    if (stat.isSymbolicLink()) throw fail('is a symlink', 'name the folder itself');
+    if (!stat.isDirectory())
+      throw fail('not a directory', 'root.path names a folder with the container’s files');
+  } catch (error) {
+    if (error instanceof RuntsError) throw error;
+    throw fail(errnoText(error), 'unpack the container’s files there, or correct root.path', error);
+  }
+  return realpathSync(path);
+}
+
+function cgroupOf(
+  ctx: CommandContext,
+  spec: Spec,
+  intent: Intent,
+): { mountpoint: string; path: string } | null {
+  if (ctx.global.cgroupManager === 'disabled') return null;
+  if (ctx.global.cgroupManager === 'systemd') {
+    throw new RuntsError('E_UNSUPPORTED', 'the systemd cgroup manager is not supported yet', {
+      hint: 'leave --systemd-cgroup out',
+    });
+  }
+  try {
+    const { mountpoint, own } = cgroupFacts();
+    return { mountpoint, path: cgroupPath(spec.linux?.cgroupsPath, intent.id, own) };
+  } catch (error) {
+    if (intent.dryRun)
+      return { mountpoint: '/sys/fs/cgroup', path: spec.linux?.cgroupsPath || `/${intent.id}` };
+    throw error;
+  }
+}
+
+/** --preserve-fds plus what a socket-activating caller passes (sd_listen_fds(3)); each must be open. */
+function preservedFds(ctx: CommandContext, dryRun: boolean): number {
+  const given = ctx.flags['preserve-fds'];
+  const extra = typeof given === 'number' ? given : 0;
+  const count = extra + listenFds();
+  if (dryRun) return count;
+  for (let fd = 3; fd < 3 + count; fd++) {
+    try {
+      fstatSync(fd);
+    } catch (error) {
+      throw new RuntsError('E_FDS', `--preserve-fds: descriptor ${fd} is not open`, {
+        errno: errnoOf(error),
+        hint: `the caller must hold open the descriptors 3 to ${2 + count}`,
+      });
+    }
+  }
+  return count;
+}
+
+/** How many descriptors the caller passes by sd_listen_fds(3). LISTEN_PID is checked unless callers set it wrongly. */
+export function listenFds(): number {
+  const value = process.env.LISTEN_FDS;
+  return value !== undefined && /^[0-9]{1,4}$/.test(value) ? Number(value) : 0;
+}
+
+function checkTerminal(spec: Spec, options: PlanOptions, intent: Intent): void {
+  const terminal = spec.process?.terminal === true;
+  if (intent.dryRun) return;
+  if (terminal && !intent.foreground && options.consoleSocket === undefined) {
+    throw new RuntsError('E_TTY', 'cannot allocate tty if runc will detach without setting console socket', {
+      field: 'process.terminal',
+      hint: 'give --console-socket, or set process.terminal to false',
+    });
+  }
+  if (options.consoleSocket !== undefined && (!terminal || intent.foreground)) {
+    throw new RuntsError('E_TTY', 'cannot use console socket if runc will not detach or allocate tty', {
+      field: 'process.terminal',
+    });
+  }
+}

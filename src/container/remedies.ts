@@ -1,0 +1,104 @@
+/**
+ * What usually helps, by system call and errno. One table: a failure that users meet twice gets a line here.
+ *
+ * @module
+ */
+
+import type { Op } from '../../ffi/program.ts';
+
+/** Field prefix (or empty), system call (or empty), errno, remedy. The first match counts. */
+const REMEDIES: readonly (readonly [field: string, syscall: string, errno: string, remedy: string])[] = [
+  ['process.terminal', 'openat2', 'ENOENT', 'a terminal needs a devpts mounted at /dev/pts'],
+  ['process.terminal', 'ioctl', 'EPERM', 'the terminal is the controlling terminal of another session'],
+  ['process.terminal', 'fchown', 'EINVAL', 'process.user.uid is not mapped in linux.uidMappings'],
+  [
+    'process.capabilities',
+    'capset',
+    'EPERM',
+    'the runtime itself lacks one of these capabilities: see CapPrm in /proc/self/status',
+  ],
+  ['process.capabilities.bounding', 'prctl', 'EPERM', 'the runtime lacks CAP_SETPCAP'],
+  [
+    'process.rlimits',
+    'prlimit64',
+    'EPERM',
+    'raising a hard limit needs CAP_SYS_RESOURCE, or a limit at most the runtime’s own',
+  ],
+  ['process.oomScoreAdj', 'write', 'EACCES', 'lowering the score needs CAP_SYS_RESOURCE'],
+  ['process.user', 'setresuid', 'EINVAL', 'the id is not mapped in linux.uidMappings'],
+  ['process.user', 'setresgid', 'EINVAL', 'the id is not mapped in linux.gidMappings'],
+  ['process.user', 'setgroups', 'EINVAL', 'a group is not mapped in linux.gidMappings'],
+  ['process.user', 'setgroups', 'EPERM', 'additional groups need a gid mapping made by root'],
+  ['process.cwd', 'chdir', 'EACCES', 'the container’s user may not enter the folder'],
+  ['process.cwd', '', 'ENOENT', 'the working directory must lie inside the rootfs'],
+  ['process.cwd', '', 'ENOTDIR', 'a component of the path is a file'],
+  ['root.path', 'pivot_root', 'EINVAL', 'the host’s root is an initramfs or shared: try --no-pivot'],
+  ['linux.namespaces', 'setns', 'EINVAL', 'the path is a namespace of another type'],
+  ['linux.namespaces', 'setns', 'EPERM', 'joining needs CAP_SYS_ADMIN in the namespace’s user namespace'],
+  ['linux.namespaces', 'openat', 'ENOENT', 'the namespace to join is gone'],
+  [
+    'linux.namespaces',
+    'clone3',
+    'ENOSPC',
+    'the limit of namespaces is reached: see /proc/sys/user/max_*_namespaces',
+  ],
+  ['linux.namespaces', 'clone3', 'EPERM', 'making namespaces needs root, or a user namespace in the config'],
+  [
+    'linux.namespaces',
+    'clone3',
+    'EAGAIN',
+    'the limit of processes is reached: see RLIMIT_NPROC and pids.max',
+  ],
+  [
+    'linux.uidMappings',
+    'unshare',
+    'EPERM',
+    'user namespaces are disabled: see /proc/sys/kernel/unprivileged_userns_clone',
+  ],
+  ['linux.uidMappings', 'unshare', 'ENOSPC', 'see /proc/sys/user/max_user_namespaces'],
+  ['linux.sysctl', 'openat', 'ENOENT', 'this kernel has no such sysctl'],
+  ['linux.sysctl', 'write', 'EINVAL', 'the kernel refuses this value'],
+  ['linux.sysctl', 'openat', 'EACCES', 'the sysctl is not writable in this namespace'],
+  ['linux.devices', 'mknodat', 'EPERM', 'making device nodes needs CAP_MKNOD'],
+  ['mounts', 'open_tree', 'ENOENT', 'the source does not exist on the host'],
+  ['mounts', 'openat2', 'ELOOP', 'the destination must not be a symlink'],
+  [
+    'mounts',
+    'openat2',
+    'ENOTDIR',
+    'a folder can only be mounted on a folder, and a component of the destination is a file',
+  ],
+  [
+    'mounts',
+    'mkdirat',
+    'EROFS',
+    'the destination does not exist and the rootfs is read-only: make it in the image',
+  ],
+  [
+    'mounts',
+    'mknodat',
+    'EROFS',
+    'the destination does not exist and the rootfs is read-only: make it in the image',
+  ],
+  ['mounts', 'mkdirat', 'ENOENT', 'the destination does not exist and can’t be made on that file system'],
+  ['mounts', 'move_mount', 'ENOTDIR', 'a folder can only be mounted on a folder, a file on a file'],
+  ['mounts', 'mount', 'ENODEV', 'the kernel does not know this type of file system'],
+  ['mounts', 'mount', 'EINVAL', 'the file system refuses one of the options: see dmesg'],
+  ['mounts', 'mount', 'EPERM', 'not allowed in this user namespace'],
+  [
+    'mounts',
+    'mount_setattr',
+    'EPERM',
+    'the source has this option locked: it can’t be cleared in a user namespace',
+  ],
+  ['', 'mount_setattr', 'ENOSYS', 'needs Linux 5.12'],
+  ['', 'openat2', 'ENOSYS', 'needs Linux 5.6'],
+  ['', '', 'ENOMEM', 'out of memory: see memory.max of the container’s cgroup and dmesg'],
+];
+
+/** A remedy for a failed operation, if one is known. */
+export function remedy(op: Op, errno: string): string | undefined {
+  const field = op.field ?? '';
+  const syscall = op.kind === 'syscall' ? op.name : '';
+  return REMEDIES.find(([f, s, e]) => field.startsWith(f) && (s === '' || s === syscall) && e === errno)?.[3];
+}

@@ -1,0 +1,83 @@
+/**
+ * What the planner must know of this host. The only place that looks.
+ *
+ * @module
+ */
+
+import { readFileSync, realpathSync } from 'node:fs';
+import type { Machine } from '../../ffi/syscalls.ts';
+import { RuntsError } from '../errors.ts';
+import type { HostFacts } from '../plan/types.ts';
+import type { Mount, Spec } from '../spec/types.ts';
+
+/** The machine whose code this process runs. */
+export function machine(): Machine {
+  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
+  throw new RuntsError('E_UNSUPPORTED', `there is no executor for the architecture ${process.arch}`);
+}
+
+/** Collects the facts that a config needs; `cgroupMount` is given because finding it may fail where it isn't needed. */
+export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null): HostFacts {
+  return {
+    machine: machine(),
+    euid: process.geteuid?.() ?? 0,
+    egid: process.getegid?.() ?? 0,
+    lastCapability: lastCapability(),
+    cgroupMount,
+    passwd: needsHome(spec) ? containerPasswd(spec, rootfs) : undefined,
+    rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
+  };
+}
+
+function lastCapability(): number {
+  try {
+    const text = readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1');
+    const number = Number.parseInt(text, 10);
+    if (Number.isInteger(number) && number >= 0 && number < 64) return number;
+  } catch {
+    // no procfs: the last one that this program knows
+  }
+  return 40;
+}
+
+function needsHome(spec: Spec): boolean {
+  return !(spec.process?.env ?? []).some((e) => e.startsWith('HOME=') && e.length > 'HOME='.length);
+}
+
+/**
+ * The text of the /etc/passwd that the container will see: the file that is mounted there, or the image's. It only
+ * decides the value of HOME; a file that leads out of the rootfs by symlinks is not read.
+ */
+function containerPasswd(spec: Spec, rootfs: string): string | undefined {
+  const mounted = (spec.mounts ?? []).findLast((m: Mount) => m.destination === '/etc/passwd')?.source;
+  try {
+    if (mounted !== undefined) return readFileSync(mounted, 'utf8');
+    const path = realpathSync(`${rootfs}/etc/passwd`);
+    return path.startsWith(`${realpathSync(rootfs)}/`) ? readFileSync(path, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sharesRoot(spec: Spec): boolean {
+  return (spec.linux?.rootfsPropagation ?? '').endsWith('shared');
+}
+
+/** The mount point that holds a path: the longest one in /proc/self/mountinfo that is a prefix of it. */
+export function mountOf(path: string): string {
+  return longestPrefix(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path));
+}
+
+/** As mountOf, of given text: proc_pid_mountinfo(5), field 5, with octal escapes. */
+export function longestPrefix(mountinfo: string, path: string): string {
+  let longest = '/';
+  for (const line of mountinfo.split('\n')) {
+    const field = line.split(' ')[4];
+    if (field === undefined) continue;
+    const point = field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    if (point.length > longest.length && (path === point || path.startsWith(`${point}/`))) longest = point;
+  }
+  return longest;
+}

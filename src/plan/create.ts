@@ -1,0 +1,325 @@
+/**
+ * The plan of `create` (and of `run`, which is the same without the pause before execve).
+ *
+ * A pure function of the config, the options and facts about the host: it says everything that will be done, on the
+ * host and by the container's first process, before anything is.
+ *
+ * @module
+ */
+
+import { AT, KEYCTL, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, PR, STATX } from '../../ffi/constants/index.ts';
+import type { Bytes, Cell } from '../../ffi/program.ts';
+import { addressOf, bytes, Program, valueIn, words } from '../../ffi/program.ts';
+import { RuntsError } from '../errors.ts';
+import type { Hooks, Process, Spec, User } from '../spec/types.ts';
+import { planConsole, planStreams } from './console.ts';
+import { planDevices } from './devices.ts';
+import {
+  candidates,
+  environment,
+  planCloseRest,
+  planExec,
+  planLookup,
+  planWorkingDirectory,
+} from './exec.ts';
+import { planIdentity, planRlimits } from './identity.ts';
+import { devIsBound, planMounts } from './mounts.ts';
+import { hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
+import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
+import { TAG, waitForParent } from './protocol.ts';
+import { cloneTree, RootAccess } from './root.ts';
+import { planSysctls } from './sysctl.ts';
+import type { HostFacts, HostStep, Plan, PlanContext, PlanOptions } from './types.ts';
+
+const MOUNT_ATTR_SIZE = 32;
+
+/** Who runs the command when the config does not say. */
+const ROOT: User = { uid: 0, gid: 0 };
+
+/** Hooks that run between the mounts and the change of root, in order. */
+export const CREATE_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const;
+
+/** Plans a container. Throws E_CONFIG_INVALID for what only the planner can see. */
+export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): Plan {
+  const process = requireProcess(spec);
+  const namespaces = spec.linux?.namespaces ?? [];
+  const ctx: PlanContext = {
+    program: new Program(),
+    options,
+    facts,
+    userNamespace: hasNamespace(namespaces, 'user'),
+    warnings: [],
+  };
+  requireNamespaces(spec);
+  const hooks = createHooks(spec.hooks);
+  planInit(ctx, spec, process, hooks.length > 0);
+  return { host: hostSteps(spec, options, hooks), program: ctx.program, warnings: ctx.warnings };
+}
+
+function requireProcess(spec: Spec): Process {
+  if (spec.process === undefined) {
+    throw new RuntsError('E_CONFIG_INVALID', 'process property must not be empty', { field: 'process' });
+  }
+  if ((spec.process.args ?? []).length === 0) {
+    throw new RuntsError('E_CONFIG_INVALID', 'args must not be empty', { field: 'process.args' });
+  }
+  return spec.process;
+}
+
+function requireNamespaces(spec: Spec): void {
+  const namespaces = spec.linux?.namespaces ?? [];
+  if (!hasNamespace(namespaces, 'mount')) {
+    throw new RuntsError(
+      'E_CONFIG_INVALID',
+      'linux.namespaces: a container without a mount namespace would mount over the host’s files',
+      { field: 'linux.namespaces', hint: 'add {"type": "mount"}' },
+    );
+  }
+}
+
+function createHooks(hooks: Hooks | undefined): { phase: (typeof CREATE_HOOKS)[number]; count: number }[] {
+  return CREATE_HOOKS.map((phase) => ({ phase, count: hooks?.[phase]?.length ?? 0 })).filter(
+    (h) => h.count > 0,
+  );
+}
+
+function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof createHooks>): HostStep[] {
+  const namespaces = spec.linux?.namespaces ?? [];
+  const terminal = spec.process?.terminal === true;
+  const create = options.mode === 'create';
+  const steps: HostStep[] = [{ step: 'state', path: options.stateDir }];
+  const fds = ['sync'];
+  if (options.cgroupPath !== null) {
+    steps.push({ step: 'cgroup', path: options.cgroupPath, field: 'linux.cgroupsPath' });
+    fds.push('cgroup');
+  }
+  if (create) {
+    steps.push({ step: 'fifo', path: `${options.stateDir}/exec.fifo` });
+    steps.push({ step: 'fifo', path: `${options.stateDir}/result.fifo` });
+    fds.push('start', 'result');
+  }
+  if (terminal) {
+    steps.push({ step: 'console', path: options.consoleSocket ?? '(foreground)' });
+    fds.push('console');
+  }
+  steps.push({ step: 'spawn', fds });
+  if (isNewNamespace(namespaces, 'user')) {
+    steps.push({ step: 'await', note: 'MAP_IDS' });
+    steps.push({ step: 'idMaps', uid: spec.linux?.uidMappings ?? [], gid: spec.linux?.gidMappings ?? [] });
+    steps.push({ step: 'go' });
+  }
+  steps.push({ step: 'await', note: 'INIT' }, { step: 'saveState', status: 'creating' });
+  if (hooks.length > 0) {
+    steps.push({ step: 'await', note: 'HOOKS' });
+    for (const { phase, count } of hooks) steps.push({ step: 'hooks', phase, count });
+    steps.push({ step: 'go' });
+  }
+  steps.push({ step: 'await', note: 'READY' });
+  const limits = spec.process?.rlimits ?? [];
+  if (limits.length > 0 && hasNamespace(namespaces, 'user'))
+    steps.push({ step: 'limits', count: limits.length });
+  if (create) steps.push({ step: 'saveState', status: 'created' });
+  if (options.pidFile !== undefined) steps.push({ step: 'pidFile', path: options.pidFile });
+  if (create) return [...steps, { step: 'go' }];
+  const later = (phase: 'startContainer' | 'poststart'): HostStep[] => {
+    const count = spec.hooks?.[phase]?.length ?? 0;
+    return count > 0 ? [{ step: 'hooks', phase, count }] : [];
+  };
+  return [
+    ...steps,
+    { step: 'saveState', status: 'created' },
+    ...later('startContainer'),
+    { step: 'go' },
+    { step: 'await', note: 'EXECUTING' },
+    { step: 'execed' },
+    { step: 'saveState', status: 'running' },
+    ...later('poststart'),
+  ];
+}
+
+/** Everything that the executor does. */
+function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: boolean): void {
+  const { program } = ctx;
+  const linux = spec.linux ?? {};
+  const mounts = spec.mounts ?? [];
+  const scratch = program.cell('scratch');
+  const user = process.user ?? ROOT;
+
+  if (process.oomScoreAdj !== undefined) planOomScore(ctx, process.oomScoreAdj, scratch);
+  planNamespaces(ctx, linux.namespaces ?? [], scratch);
+
+  program.call('setsid', []);
+  if (!ctx.options.noNewKeyring) {
+    program.call('keyctl', [KEYCTL.JOIN_SESSION_KEYRING, stringAddress(`_ses.${ctx.options.id}`)], {
+      tolerate: ['ENOSYS'],
+      note: 'no keys of the host',
+    });
+  }
+  program.call('umask', [0], { note: 'modes are meant as given' });
+  planPropagation(ctx, linux.rootfsPropagation);
+
+  const root = new RootAccess(program);
+  planRootMount(ctx, root);
+  const masked = linux.maskedPaths ?? [];
+  const maskSource = masked.length > 0 ? planMaskSource(ctx) : undefined;
+  const readonlyLater = planMounts(ctx, root, mounts);
+  if (!devIsBound(mounts)) planDevices(ctx, root, linux.devices ?? []);
+  const terminal = process.terminal === true ? planConsole(ctx, root, process.consoleSize) : undefined;
+  planCwd(ctx, root, process.cwd);
+
+  if (hasHooks) {
+    program.within('hooks', () => {
+      program.notify(TAG.HOOKS, 0, null, 0, 'hooks of the create operation');
+      waitForParent(program, scratch, 'until they have run');
+    });
+  }
+
+  planNames(ctx, spec);
+  planSysctls(ctx, root, linux.sysctl ?? {});
+  planReadonlyPaths(ctx, root, linux.readonlyPaths ?? []);
+  if (maskSource !== undefined) planMaskedPaths(ctx, root, masked, maskSource);
+  for (const later of readonlyLater) later();
+  if (spec.root?.readonly === true) planReadonlyRoot(ctx, root);
+  planPivot(ctx, root, linux.rootfsPropagation);
+
+  if (terminal !== undefined) planStreams(ctx, terminal, user.uid);
+  else if (user.uid !== 0) planStreamOwner(ctx, user.uid);
+  const limits = process.rlimits ?? [];
+  // In a user namespace raising a hard limit is denied: there the parent sets them.
+  if (!ctx.userNamespace) planRlimits(program, limits);
+  if (process.noNewPrivileges === true) {
+    program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
+  }
+  planIdentity(ctx, user, process.capabilities);
+  planWorkingDirectory(ctx, process.cwd);
+  program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
+  const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);
+  const command = planLookup(ctx, candidates(process.args?.[0] ?? '', env));
+  planCloseRest(ctx);
+  planExec(ctx, process, command, env, scratch);
+}
+
+/** A string where a pointer is expected. */
+function stringAddress(text: string): Bytes {
+  return bytes(new TextEncoder().encode(`${text}\0`), JSON.stringify(text));
+}
+
+/** Written while /proc is the host's and the rights are the runtime's; the container's processes inherit it. */
+function planOomScore(ctx: PlanContext, score: number, scratch: Cell): void {
+  const { program } = ctx;
+  program.within('process.oomScoreAdj', () => {
+    const text = String(score);
+    program.call('openat', [AT.FDCWD, '/proc/self/oom_score_adj', O.WRONLY | O.CLOEXEC], { store: scratch });
+    program.call('write', [valueIn(scratch), stringAddress(text), text.length]);
+    program.call('close', [valueIn(scratch)]);
+  });
+}
+
+const PROPAGATION: Record<string, number> = {
+  private: MS.PRIVATE,
+  rprivate: MS.PRIVATE | MS.REC,
+  slave: MS.SLAVE,
+  rslave: MS.SLAVE | MS.REC,
+  shared: MS.SHARED,
+  rshared: MS.SHARED | MS.REC,
+  unbindable: MS.UNBINDABLE,
+  runbindable: MS.UNBINDABLE | MS.REC,
+};
+
+/** By default nothing that the container mounts reaches the host, while the host's later mounts come in. */
+function planPropagation(ctx: PlanContext, propagation: string | undefined): void {
+  const flags =
+    propagation === undefined || propagation === ''
+      ? MS.SLAVE | MS.REC
+      : (PROPAGATION[propagation] ?? MS.SLAVE | MS.REC);
+  ctx.program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
+  if ((flags & MS.SHARED) !== 0 && ctx.facts.rootfsMount !== undefined) {
+    // pivot_root(2) refuses a root whose parent mount is shared
+    ctx.program.call('mount', [null, ctx.facts.rootfsMount, null, MS.PRIVATE, null], {
+      field: 'linux.rootfsPropagation',
+    });
+  }
+}
+
+/** The rootfs as a mount of its own, at its own place. */
+function planRootMount(ctx: PlanContext, root: RootAccess): void {
+  const { program, options } = ctx;
+  program.within('root.path', () => {
+    program.call('open_tree', [AT.FDCWD, options.rootfs, cloneTree(true)], { store: root.fd });
+    program.call('move_mount', [valueIn(root.fd), '', AT.FDCWD, options.rootfs, MOVE_MOUNT.F_EMPTY_PATH]);
+  });
+}
+
+/** A working directory that isn't there is made, as every runtime does. */
+function planCwd(ctx: PlanContext, root: RootAccess, cwd: string): void {
+  if (cwd === '/') return;
+  const { program } = ctx;
+  program.within('process.cwd', () => {
+    const folder = program.cell('cwdFolder');
+    root.ensureDirectory(cwd, folder);
+    program.call('close', [valueIn(folder)]);
+  });
+}
+
+function planNames(ctx: PlanContext, spec: Spec): void {
+  const { program } = ctx;
+  const size = (text: string): number => new TextEncoder().encode(text).length;
+  if (spec.hostname) program.call('sethostname', [spec.hostname, size(spec.hostname)], { field: 'hostname' });
+  if (spec.domainname)
+    program.call('setdomainname', [spec.domainname, size(spec.domainname)], { field: 'domainname' });
+}
+
+function planReadonlyRoot(ctx: PlanContext, root: RootAccess): void {
+  ctx.program.call(
+    'mount_setattr',
+    [valueIn(root.fd), '', AT.EMPTY_PATH, words('mount_attr', [MOUNT_ATTR.RDONLY, 0, 0, 0]), MOUNT_ATTR_SIZE],
+    { field: 'root.readonly' },
+  );
+}
+
+/** pivot_root(".", ".") puts the old root on top of the new one, where it is detached: pivot_root(2), NOTES. */
+function planPivot(ctx: PlanContext, root: RootAccess, propagation: string | undefined): void {
+  const { program, options } = ctx;
+  program.within('root.path', () => {
+    program.call('fchdir', [valueIn(root.fd)]);
+    if (options.noPivot) {
+      program.call('mount', ['.', '/', null, MS.MOVE, null]);
+      program.call('chroot', ['.']);
+    } else {
+      const shared = ((PROPAGATION[propagation ?? ''] ?? 0) & MS.SHARED) !== 0;
+      const old = program.cell('oldRoot');
+      if (shared) program.call('openat', [AT.FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: old });
+      program.call('pivot_root', ['.', '.']);
+      if (shared) {
+        // or the unmount of the old root would reach the host
+        program.call('fchdir', [valueIn(old)]);
+        program.call('mount', [null, '.', null, MS.SLAVE | MS.REC, null]);
+        program.call('close', [valueIn(old)]);
+      }
+      program.call('umount2', ['.', MNT.DETACH]);
+    }
+    program.call('chdir', ['/']);
+    const flags = PROPAGATION[propagation ?? ''];
+    if (flags !== undefined && (flags & MS.PRIVATE) === 0) {
+      program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
+    }
+  });
+}
+
+/** The command's user may open /dev/stdout again; the host's /dev/null is never given away. */
+function planStreamOwner(ctx: PlanContext, uid: number): void {
+  const { program } = ctx;
+  program.within('process.user.uid', () => {
+    const statx = program.cell('streamStatx', 256);
+    for (const stream of [0, 1, 2]) {
+      const next = program.label('next');
+      program.call('statx', [stream, '', AT.EMPTY_PATH, STATX.TYPE, addressOf(statx)], {
+        tolerate: ['EBADF'],
+        goto: next,
+      });
+      program.jumpIf(valueIn(statx, 128), '==', 1 + 3 * 2 ** 32, next, 'the null device');
+      program.call('fchown', [stream, uid, -1], { tolerate: ['EPERM', 'EINVAL', 'EROFS', 'ENOSYS'] });
+      program.place(next);
+    }
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * The command: working directory, the search of PATH, waiting for `start`, and execve.
+ *
+ * @module
+ */
+
+import { ACCESS, AT, CLOSE_RANGE, ERRNO, O } from '../../ffi/constants/index.ts';
+import type { Cell } from '../../ffi/program.ts';
+import { addressOf, stringArray, valueIn } from '../../ffi/program.ts';
+import type { Process } from '../spec/types.ts';
+import { FD, TAG, waitForParent } from './protocol.ts';
+import type { PlanContext } from './types.ts';
+
+/** What a PATH that is not set means, as execvp(3) and the other runtimes have it. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const PATH_MAX = 4096;
+
+/** Of several definitions of a variable the last one counts; an entry without `=` defines nothing. */
+export function environment(env: readonly string[], passwd: string | undefined, uid: number): string[] {
+  const variables = new Map<string, string>();
+  for (const entry of env) {
+    const equals = entry.indexOf('=');
+    if (equals > 0) variables.set(entry.slice(0, equals), entry.slice(equals + 1));
+  }
+  if ((variables.get('HOME') ?? '') === '') variables.set('HOME', homeOf(passwd ?? '', uid));
+  return [...variables].map(([name, value]) => `${name}=${value}`);
+}
+
+/** passwd(5): name, password, uid, gid, comment, home, shell. */
+function homeOf(passwd: string, uid: number): string {
+  for (const line of passwd.split('\n')) {
+    const fields = line.split(':');
+    if (fields.length >= 6 && fields[2] === String(uid)) return fields[5] || '/';
+  }
+  return '/';
+}
+
+/** The files that the command's name can mean, in order of PATH. */
+export function candidates(command: string, env: readonly string[]): string[] {
+  if (command.includes('/')) return [command];
+  const path = env.find((e) => e.startsWith('PATH='))?.slice('PATH='.length) ?? DEFAULT_PATH;
+  // an empty entry is the working directory, which nobody means in a container
+  return path
+    .split(':')
+    .filter((folder) => folder !== '')
+    .map((folder) => `${folder.replace(/\/+$/, '')}/${command}`);
+}
+
+/**
+ * chdir(2), and proof that the working directory is inside the root: a descriptor of the host that leaked into
+ * /proc/self/fd could be named by a hostile config (CVE-2024-21626). Outside, getcwd(2) gives "(unreachable)".
+ */
+export function planWorkingDirectory(ctx: PlanContext, cwd: string): void {
+  const { program } = ctx;
+  const path = program.cell('cwd', PATH_MAX);
+  const inside = program.label('inside');
+  program.within('process.cwd', () => {
+    program.call('chdir', [cwd]);
+    program.call('getcwd', [addressOf(path), PATH_MAX]);
+    program.set(path, valueIn(path), '&', 0xff);
+    program.jumpIf(valueIn(path), '==', '/'.charCodeAt(0), inside);
+    program.fail(null, 0, ERRNO.ENOENT, 'the working directory is outside the root');
+    program.place(inside);
+  });
+}
+
+/** Finds the command now, so that `create` can say that it is missing. Gives the cell with the address of its path. */
+export function planLookup(ctx: PlanContext, files: readonly string[]): Cell {
+  const { program } = ctx;
+  const found = program.cell('command');
+  const folder = program.cell('folder');
+  const done = program.label('found');
+  const single = files.length === 1;
+  program.within('process.args[0]', () => {
+    files.forEach((file) => {
+      const next = program.label('next');
+      // Effective ids and capabilities decide, as they will in execve.
+      program.call(
+        'faccessat2',
+        [AT.FDCWD, file, ACCESS.X_OK, AT.EACCESS],
+        single ? {} : { tolerate: ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'], goto: next },
+      );
+      program.call('openat', [AT.FDCWD, file, O.PATH | O.DIRECTORY | O.CLOEXEC], {
+        store: folder,
+        tolerate: ['ENOTDIR'],
+      });
+      const isFile = program.label('file');
+      program.jumpIf(valueIn(folder), '==', -ERRNO.ENOTDIR, isFile);
+      if (single) program.fail(null, 0, ERRNO.EISDIR, 'a folder can’t be executed');
+      else {
+        program.call('close', [valueIn(folder)]);
+        program.jump(next);
+      }
+      program.place(isFile);
+      program.set(found, file);
+      program.jump(done);
+      program.place(next);
+    });
+    if (!single) {
+      program.notify(TAG.NOT_FOUND, files.length);
+      program.call('exit_group', [255]);
+    }
+    program.place(done);
+  });
+  return found;
+}
+
+/** Closes everything at execve that is not the container's: the last thing done with descriptors. */
+export function planCloseRest(ctx: PlanContext): void {
+  const LAST = 0xffffffff;
+  ctx.program.call('close_range', [3 + ctx.options.preserveFds, LAST, CLOSE_RANGE.CLOEXEC], {
+    note: 'no descriptor of the host gets in',
+  });
+}
+
+/** Ready: waits for the parent, then (after `create`) for `start`, and becomes the command. */
+export function planExec(
+  ctx: PlanContext,
+  process: Process,
+  command: Cell,
+  env: readonly string[],
+  scratch: Cell,
+): void {
+  const { program, options } = ctx;
+  program.notify(TAG.READY);
+  waitForParent(program, scratch, 'until the state is saved');
+  if (options.mode === 'create') {
+    const released = program.label('released');
+    program.call('read', [FD.start, addressOf(scratch), 1], { note: 'until `start`' });
+    program.place(released);
+    program.reportTo(FD.result);
+  }
+  program.notify(TAG.EXECUTING);
+  program.within('process.args', () => {
+    program.call('execve', [valueIn(command), stringArray(process.args ?? []), stringArray(env)]);
+  });
+  program.call('exit_group', [255]);
+}

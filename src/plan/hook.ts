@@ -1,0 +1,74 @@
+/**
+ * A hook that runs inside the container's namespaces (createContainer, startContainer): the executor joins them by one
+ * setns(2) of a pidfd, and clones the hook into the pid namespace and the cgroup.
+ *
+ * runtime-spec config.md, "POSIX-platform Hooks".
+ *
+ * @module
+ */
+
+import { CLONE, CLOSE_RANGE, PR } from '../../ffi/constants/index.ts';
+import { handed, Program, stringArray, valueIn, words } from '../../ffi/program.ts';
+import type { Hook, LinuxNamespace, Process } from '../spec/types.ts';
+import { planIdentity } from './identity.ts';
+import { NAMESPACE_FLAGS } from './namespaces.ts';
+import { FD, TAG } from './protocol.ts';
+
+/** Pidfd of the container's init. */
+export const INIT_PIDFD = handed('init');
+
+export interface HookPlanInput {
+  hook: Hook;
+  namespaces: readonly LinuxNamespace[];
+  /** Where the hook starts; a path in the container's mount namespace. */
+  cwd: string;
+  /** The container has a cgroup to put the hook into; handed as `cgroup`. */
+  cgroup: boolean;
+  /** Whose rights the hook gets; null: those of the runtime, which only a program of the host may have. */
+  as: Pick<Process, 'user' | 'capabilities' | 'noNewPrivileges'> | null;
+  lastCapability: number;
+}
+
+const CLONE_ARGS_SIZE = 88;
+const LAST_FD = 0xffffffff;
+
+/** The program that becomes the hook. Its standard streams are handed as 0, 1 and 2. */
+export function planHook(input: HookPlanInput): Program {
+  const program = new Program();
+  const { hook, namespaces } = input;
+  const pid = program.cell('pid');
+  const child = program.label('hook');
+  program.within('hooks', () => {
+    program.call('prctl', [PR.SET_DUMPABLE, 0]);
+    const flags = namespaces.reduce((all, n) => all | NAMESPACE_FLAGS[n.type], 0);
+    if (flags !== 0) program.call('setns', [INIT_PIDFD, flags]);
+    program.call('chdir', [input.cwd]);
+    const all = input.cgroup ? BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP : CLONE.PARENT;
+    const args = words('clone_args', [all, 0, 0, 0, 0, 0, 0, 0, 0, 0, input.cgroup ? FD.cgroup : 0]);
+    program.call('clone3', [args, CLONE_ARGS_SIZE], { store: pid });
+    program.jumpIf(valueIn(pid), '==', 0, child);
+    program.notify(TAG.INIT, valueIn(pid));
+    program.call('exit_group', [0]);
+    program.place(child);
+    program.call('setsid', []);
+    if (input.as !== null) planRights(program, input);
+    program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);
+    program.call('execve', [hook.path, stringArray(hook.args ?? [hook.path]), stringArray(hook.env ?? [])]);
+    program.call('exit_group', [255]);
+  });
+  return program;
+}
+
+/** A program of the container's image must have no more rights than the container's own command. */
+function planRights(program: Program, input: HookPlanInput): void {
+  if (input.as === null) return;
+  const { user, capabilities, noNewPrivileges } = input.as;
+  if (noNewPrivileges === true) program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1]);
+  const ctx = {
+    program,
+    facts: { lastCapability: input.lastCapability },
+    userNamespace: input.namespaces.some((n) => n.type === 'user'),
+    warnings: [],
+  };
+  planIdentity(ctx, user ?? { uid: 0, gid: 0 }, capabilities);
+}

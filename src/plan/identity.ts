@@ -1,0 +1,179 @@
+/**
+ * Who the container's command is: rlimits, umask, groups, ids, capabilities, no_new_privs.
+ *
+ * The order is capabilities(7)'s: the bounding set while CAP_SETPCAP is there, then keep the permitted set across the
+ * change of ids, then the other sets, and the ambient set last because it needs permitted and inheritable.
+ *
+ * @module
+ */
+
+import { CAP, PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
+import type { Program } from '../../ffi/program.ts';
+import { bytes, words } from '../../ffi/program.ts';
+import { RuntsError } from '../errors.ts';
+import type { LinuxCapabilities, POSIXRlimit, User } from '../spec/types.ts';
+
+/** _LINUX_CAPABILITY_VERSION_3, capget(2). */
+const CAPABILITY_VERSION = 0x20080522;
+
+/** A set of capabilities as a 64-bit mask in two halves, so that no BigInt is needed. */
+interface CapabilityMask {
+  low: number;
+  high: number;
+}
+
+/** The mask of capability names; unknown ones are left out and named in a warning. */
+export function capabilityMask(
+  names: readonly string[] | undefined,
+  set: string,
+  warnings: string[],
+): CapabilityMask {
+  const mask = { low: 0, high: 0 };
+  for (const name of names ?? []) {
+    const number = (CAP as Record<string, number>)[name.replace(/^CAP_/, '')];
+    if (number === undefined)
+      warnings.push(`process.capabilities.${set}: unknown capability ${name} is ignored`);
+    else if (number < 32) mask.low |= 2 ** number;
+    else mask.high |= 2 ** (number - 32);
+  }
+  return { low: mask.low >>> 0, high: mask.high >>> 0 };
+}
+
+function has(mask: CapabilityMask, capability: number): boolean {
+  return capability < 32
+    ? ((mask.low >>> capability) & 1) === 1
+    : ((mask.high >>> (capability - 32)) & 1) === 1;
+}
+
+/** What of a plan's context an identity needs. */
+export interface IdentityContext {
+  program: Program;
+  facts: { lastCapability: number };
+  userNamespace: boolean;
+  warnings: string[];
+}
+
+/** Drops the bounding set, changes ids, and sets the rest; after this the process has the container’s rights only. */
+export function planIdentity(
+  ctx: IdentityContext,
+  user: User,
+  capabilities: LinuxCapabilities | undefined,
+): void {
+  const { program, facts, warnings } = ctx;
+  const set = (name: keyof LinuxCapabilities): CapabilityMask =>
+    capabilityMask(capabilities?.[name], name, warnings);
+  const bounding = set('bounding');
+  program.within('process.capabilities.bounding', () => {
+    for (let capability = 0; capability <= facts.lastCapability; capability++) {
+      if (!has(bounding, capability)) program.call('prctl', [PR.CAPBSET_DROP, capability]);
+    }
+  });
+  program.within('process.user', () => {
+    program.call('prctl', [PR.SET_KEEPCAPS, 1]);
+    planGroups(ctx, user);
+    program.call('setresgid', [user.gid, user.gid, user.gid], { field: 'process.user.gid' });
+    program.call('setresuid', [user.uid, user.uid, user.uid], { field: 'process.user.uid' });
+    program.call('prctl', [PR.SET_KEEPCAPS, 0]);
+  });
+  program.within('process.capabilities', () => {
+    const effective = set('effective');
+    const permitted = set('permitted');
+    const inheritable = set('inheritable');
+    program.call('capset', [capabilityHeader(), capabilityData(effective, permitted, inheritable)]);
+    planAmbient(program, set('ambient'), facts.lastCapability, { permitted, inheritable }, warnings);
+  });
+}
+
+/** In a user namespace without the right to, setgroups(2) is denied, and there is nothing to drop. */
+function planGroups(ctx: IdentityContext, user: User): void {
+  const groups = user.additionalGids ?? [];
+  const content = new Uint8Array(groups.length * 4);
+  const view = new DataView(content.buffer);
+  groups.forEach((gid, i) => {
+    view.setUint32(i * 4, gid, true);
+  });
+  ctx.program.call('setgroups', [groups.length, bytes(content, `[${groups.join(', ')}]`)], {
+    field: 'process.user.additionalGids',
+    ...(groups.length === 0 && ctx.userNamespace ? { tolerate: ['EPERM'] } : {}),
+  });
+}
+
+function planAmbient(
+  program: Program,
+  ambient: CapabilityMask,
+  last: number,
+  needed: { permitted: CapabilityMask; inheritable: CapabilityMask },
+  warnings: string[],
+): void {
+  program.within('process.capabilities.ambient', () => {
+    program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.CLEAR_ALL]);
+    for (let capability = 0; capability <= last; capability++) {
+      if (!has(ambient, capability)) continue;
+      if (!has(needed.permitted, capability) || !has(needed.inheritable, capability)) {
+        const name = Object.entries(CAP).find(([, n]) => n === capability)?.[0] ?? `${capability}`;
+        warnings.push(
+          `process.capabilities.ambient: CAP_${name} is not permitted and inheritable too, and is ignored`,
+        );
+        continue;
+      }
+      program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.RAISE, capability]);
+    }
+  });
+}
+
+function capabilityHeader(): ReturnType<typeof words> {
+  return words('cap_header', [CAPABILITY_VERSION]);
+}
+
+/** Two struct __user_cap_data_struct: low halves of effective, permitted, inheritable, then the high halves. */
+function capabilityData(
+  effective: CapabilityMask,
+  permitted: CapabilityMask,
+  inheritable: CapabilityMask,
+): ReturnType<typeof bytes> {
+  const content = new Uint8Array(24);
+  const view = new DataView(content.buffer);
+  [effective, permitted, inheritable].forEach((mask, i) => {
+    view.setUint32(i * 4, mask.low, true);
+    view.setUint32(12 + i * 4, mask.high, true);
+  });
+  const hex = (m: CapabilityMask): string => `${m.high.toString(16)}${m.low.toString(16).padStart(8, '0')}`;
+  return bytes(
+    content,
+    `cap_data{effective ${hex(effective)}, permitted ${hex(permitted)}, inheritable ${hex(inheritable)}}`,
+  );
+}
+
+/** prlimit64(2) for each limit, of the process itself. */
+export function planRlimits(program: Program, limits: readonly POSIXRlimit[]): void {
+  limits.forEach((limit, i) => {
+    program.within(`process.rlimits[${i}]`, () => {
+      const { resource, soft, hard } = encodeRlimit(limit, i);
+      program.call('prlimit64', [0, resource, words('rlimit', [soft, hard]), null]);
+    });
+  });
+}
+
+/** Resource number and 64-bit values of a limit of the config. */
+export function encodeRlimit(
+  limit: POSIXRlimit,
+  index: number,
+): { resource: number; soft: number | bigint; hard: number | bigint } {
+  const resource = (RLIMIT as Record<string, number>)[limit.type.replace(/^RLIMIT_/, '')];
+  if (resource === undefined) {
+    throw new RuntsError(
+      'E_CONFIG_INVALID',
+      `process.rlimits[${index}].type: unknown limit ${JSON.stringify(limit.type)}`,
+      {
+        field: `process.rlimits[${index}].type`,
+      },
+    );
+  }
+  return { resource, soft: toWord(limit.soft), hard: toWord(limit.hard) };
+}
+
+/** JSON has no exact 64-bit numbers: RLIM_INFINITY arrives rounded up to 2^64. */
+function toWord(value: number): number | bigint {
+  if (value >= 2 ** 64 - 2 ** 11) return 0xffffffffffffffffn;
+  return value > Number.MAX_SAFE_INTEGER ? BigInt(value) : value;
+}

@@ -1,0 +1,82 @@
+/**
+ * What a plan is made of: facts about the host and options go in, typed steps come out. No I/O anywhere in this folder.
+ *
+ * @module
+ */
+
+import type { Program } from '../../ffi/program.ts';
+import type { Machine } from '../../ffi/syscalls.ts';
+import type { HookPhase } from '../hooks/run.ts';
+import type { LinuxIDMapping } from '../spec/types.ts';
+
+/** What the planner must know of the host; collected by src/linux/facts.ts. */
+export interface HostFacts {
+  machine: Machine;
+  /** Effective ids of the runtime. */
+  euid: number;
+  egid: number;
+  /** Highest capability number of the kernel (/proc/sys/kernel/cap_last_cap). */
+  lastCapability: number;
+  /** Where the v2 hierarchy is mounted, or null. */
+  cgroupMount: string | null;
+  /** Text of the /etc/passwd that the container will see, when HOME is to be looked up. */
+  passwd?: string;
+  /** Mount point of the file system that holds the rootfs; only asked for with a shared root propagation. */
+  rootfsMount?: string;
+}
+
+/** What the caller decides. */
+export interface PlanOptions {
+  id: string;
+  /** Absolute path of the bundle. */
+  bundle: string;
+  /** Absolute path of the container's root on the host. */
+  rootfs: string;
+  /** State folder of this container. */
+  stateDir: string;
+  /** `create` waits for `start`; `run` goes straight on to the command. */
+  mode: 'create' | 'run';
+  /** Path of the cgroup below {@link HostFacts.cgroupMount}, or null for none. */
+  cgroupPath: string | null;
+  /** Where the terminal's master goes; required when process.terminal. */
+  consoleSocket?: string;
+  noPivot: boolean;
+  noNewKeyring: boolean;
+  /** Descriptors from 3 on that stay open in the container, LISTEN_FDS included. */
+  preserveFds: number;
+  pidFile?: string;
+}
+
+/** A step of the parent, in order. `await` steps read a note of the executor, `go` answers it. */
+export type HostStep =
+  | { step: 'state'; path: string }
+  | { step: 'cgroup'; path: string; field: string }
+  | { step: 'fifo'; path: string }
+  | { step: 'console'; path: string }
+  | { step: 'spawn'; fds: readonly string[] }
+  | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'HOOKS' | 'READY' | 'EXECUTING' }
+  | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
+  | { step: 'saveState'; status: 'creating' | 'created' | 'running' }
+  | { step: 'hooks'; phase: HookPhase; count: number }
+  | { step: 'limits'; count: number }
+  | { step: 'pidFile'; path: string }
+  /** End of file on the socket: execve closed it. */
+  | { step: 'execed' }
+  | { step: 'go' };
+
+export interface Plan {
+  host: readonly HostStep[];
+  program: Program;
+  /** What to tell the user though it is no error. */
+  warnings: readonly string[];
+}
+
+/** What every part of the planner gets. */
+export interface PlanContext {
+  program: Program;
+  options: PlanOptions;
+  facts: HostFacts;
+  /** The container has a new user namespace, or joins one. */
+  userNamespace: boolean;
+  warnings: string[];
+}
