@@ -13,8 +13,9 @@ import { inspect } from 'node:util';
 import { runChecks } from './check.mjs';
 import { root } from './lib.mjs';
 
-/** A test file that takes longer than this hangs. */
-const FILE_TIMEOUT_MS = 600_000;
+/** A test that takes longer hangs. So does the whole run when nothing ends for so long: not every Node's own limit
+ * covers a file whose tests are over and whose process isn't. */
+const TIMEOUT_MS = 600_000;
 
 /** Two files at a time: the tests make containers, which are mostly the kernel's work. */
 const CONCURRENCY = 2;
@@ -42,6 +43,10 @@ function shortName(file) {
 
 /** What is worth reading of a failure: node:test wraps the test's own error. @param {unknown} error */
 function describe(error) {
+  if (error instanceof Error && 'exitCode' in error) {
+    const { exitCode, signal } = /** @type {{ exitCode?: number, signal?: string }} */ (error);
+    return `the file's process ended with ${signal ? `signal ${signal}` : `exit code ${exitCode}`}`;
+  }
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   if (!(cause instanceof Error)) return String(cause);
   return cause.stack ?? inspect(cause);
@@ -110,11 +115,10 @@ function onResult(event, passed) {
     return;
   }
   const isFile = event.name.endsWith('.test.ts') || event.name.endsWith('.test.mjs');
-  // A suite is the sum of its tests, and a file without tests is no test; but either can fail by itself.
-  if (event.details.type === 'suite' || isFile) {
-    const failure = /** @type {{ failureType?: string } | undefined} */ (event.details.error)?.failureType;
-    if (passed || failure === 'subtestsFailed') return;
-  }
+  const failure = /** @type {{ failureType?: string } | undefined} */ (event.details.error)?.failureType;
+  if (failure === 'subtestsFailed') return;
+  // A suite is the sum of its tests, and a file without tests is no test.
+  if (passed && (event.details.type === 'suite' || isFile)) return;
   if (passed) {
     report.passed++;
   } else {
@@ -138,9 +142,19 @@ const files = process.argv.slice(2).filter((argument) => argument !== '--check')
 if (files.length < process.argv.length - 2) await checks();
 
 if (files.length > 0) {
-  const stream = run({ files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS });
-  stream.on('test:pass', (event) => onResult(event, true));
-  stream.on('test:fail', (event) => onResult(event, false));
+  const controller = new AbortController();
+  const watchdog = setTimeout(() => {
+    totals.failed++;
+    failures.push(`no test ended for ${TIMEOUT_MS / 1000} seconds: the run was stopped`);
+    controller.abort();
+  }, TIMEOUT_MS + 10_000);
+  const stream = run({ files, concurrency: CONCURRENCY, timeout: TIMEOUT_MS, signal: controller.signal });
+  for (const name of /** @type {const} */ (['test:pass', 'test:fail'])) {
+    stream.on(name, (event) => {
+      watchdog.refresh();
+      onResult(event, name === 'test:pass');
+    });
+  }
   for (const name of /** @type {const} */ (['test:stdout', 'test:stderr'])) {
     stream.on(name, (event) => {
       reportOf(event.file).output += event.message;
