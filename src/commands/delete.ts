@@ -8,17 +8,17 @@ import type { CommandContext } from '../cli/types.ts';
 import { destroy, runPoststop } from '../container/destroy.ts';
 import { checkId } from '../container/id.ts';
 import { type Lock, lockContainer } from '../container/lock.ts';
-import { salvage } from '../container/salvage.ts';
+import type { Salvage } from '../container/salvage.ts';
 import { killAndWait } from '../container/signal.ts';
 import { type ContainerState, readState, stateDirectory, stateExists } from '../container/state.ts';
 import { statusOf } from '../container/status.ts';
 import { notFound, RuntsError } from '../errors.ts';
 
 /** What is known of the container: its state, or with --force what can be salvaged of it. */
-type Known = { state: ContainerState } | { salvaged: ReturnType<typeof salvage> };
+type Known = { state: ContainerState } | { salvaged: Salvage };
 
 /** @returns undefined when there is no such container */
-function read(root: string, id: string, force: boolean): Known | undefined {
+async function read(root: string, id: string, force: boolean): Promise<Known | undefined> {
   if (!stateExists(root, id)) return undefined;
   try {
     return { state: readState(root, id) };
@@ -26,6 +26,7 @@ function read(root: string, id: string, force: boolean): Known | undefined {
     if (!(error instanceof RuntsError)) throw error;
     if (error.code === 'E_NOT_FOUND') return undefined;
     if (!force || error.code !== 'E_STATE_CORRUPT') throw error;
+    const { salvage } = await import('../container/salvage.ts');
     return { salvaged: salvage(root, id) };
   }
 }
@@ -45,7 +46,7 @@ export async function run(ctx: CommandContext): Promise<number> {
 
   // Before the lock: a refusal needn't wait for a command that holds it, and with --force that command may be
   // waiting for the container.
-  const before = read(root, id, force);
+  const before = await read(root, id, force);
   if (before === undefined) return missing(id, force);
   if (!force && 'state' in before) checkDeletable(before.state);
   if (force) await killAndWait('state' in before ? before.state : before.salvaged);
@@ -67,7 +68,7 @@ async function destroyLocked(root: string, id: string, force: boolean): Promise<
   }
   try {
     // Again: it may have been started, or created to the end, while this waited.
-    const known = read(root, id, force);
+    const known = await read(root, id, force);
     if (known === undefined) return undefined;
     if (!force && 'state' in known) checkDeletable(known.state);
     await destroy(root, id, 'state' in known ? known.state : known.salvaged);

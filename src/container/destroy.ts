@@ -5,7 +5,6 @@
  */
 
 import { removeCgroup } from '../cgroup/remove.ts';
-import { log } from '../log.ts';
 import { killAndWait, type Target } from './signal.ts';
 import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
 import { ociState } from './status.ts';
@@ -25,15 +24,11 @@ export async function destroy(root: string, id: string, target: Target): Promise
 }
 
 /**
- * Runs the poststop hooks of a container that is gone; runtime.md, Lifecycle 13. A failure is only warned of.
+ * Runs the poststop hooks of a container that is gone; runtime.md, Lifecycle 13. A failing hook is only warned of.
  */
 export async function runPoststop(state: ContainerState): Promise<void> {
   const hooks = state.hooks.poststop;
   if (hooks.length === 0) return;
   const { runHooks } = await import('../hooks/run.ts');
-  try {
-    await runHooks('poststop', hooks, ociState(state, 'stopped'));
-  } catch (error) {
-    log.warn(error instanceof Error ? error.message : String(error));
-  }
+  await runHooks('poststop', hooks, ociState(state, 'stopped'));
 }
