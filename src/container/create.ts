@@ -30,6 +30,7 @@ import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { HostStep } from '../plan/types.ts';
+import type { Hooks } from '../spec/types.ts';
 import { destroy, runPoststop } from './destroy.ts';
 import { initFailure } from './failure.ts';
 import { type Lock, lockContainer } from './lock.ts';
@@ -168,7 +169,7 @@ const ACTIONS: {
   },
 
   hooks: async (creation, step) => {
-    const hooks = creation.prepared.spec.hooks?.[step.phase] ?? [];
+    const hooks = (creation.prepared.spec.hooks as Hooks | undefined)?.[step.phase] ?? [];
     const { runContainerHooks } = await import('./hooks.ts');
     await runContainerHooks(step.phase, hooks, creation.state);
   },

@@ -29,7 +29,8 @@ export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null
   };
 }
 
-function lastCapability(): number {
+/** Highest capability number of this kernel. */
+export function lastCapability(): number {
   try {
     const text = readFileSync('/proc/sys/kernel/cap_last_cap', 'latin1');
     const number = Number.parseInt(text, 10);

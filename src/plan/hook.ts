@@ -9,7 +9,7 @@
 
 import { CLONE, CLOSE_RANGE, PR } from '../../ffi/constants/index.ts';
 import { handed, Program, stringArray, valueIn, words } from '../../ffi/program.ts';
-import type { Hook, LinuxNamespace, Process } from '../spec/types.ts';
+import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
 import { FD, TAG } from './protocol.ts';
@@ -18,10 +18,12 @@ import { FD, TAG } from './protocol.ts';
 export const INIT_PIDFD = handed('init');
 
 export interface HookPlanInput {
-  hook: Hook;
-  namespaces: readonly LinuxNamespace[];
+  path: string;
+  argv: readonly string[];
+  env: readonly string[];
   /** Where the hook starts; a path in the container's mount namespace. */
   cwd: string;
+  namespaces: readonly LinuxNamespace[];
   /** The container has a cgroup to put the hook into; handed as `cgroup`. */
   cgroup: boolean;
   /** Whose rights the hook gets; null: those of the runtime, which only a program of the host may have. */
@@ -35,7 +37,7 @@ const LAST_FD = 0xffffffff;
 /** The program that becomes the hook. Its standard streams are handed as 0, 1 and 2. */
 export function planHook(input: HookPlanInput): Program {
   const program = new Program();
-  const { hook, namespaces } = input;
+  const { namespaces } = input;
   const pid = program.cell('pid');
   const child = program.label('hook');
   program.within('hooks', () => {
@@ -53,7 +55,7 @@ export function planHook(input: HookPlanInput): Program {
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
     program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);
-    program.call('execve', [hook.path, stringArray(hook.args ?? [hook.path]), stringArray(hook.env ?? [])]);
+    program.call('execve', [input.path, stringArray(input.argv), stringArray(input.env)]);
     program.call('exit_group', [255]);
   });
   return program;
