@@ -41,5 +41,5 @@ export function installDependencies() {
   // The npm that started this script, when it was npm: PATH may hold another one, or under sudo none.
   const npm = process.env.npm_execpath;
   const [file, ...args] = npm && basename(npm) === 'npm-cli.js' ? [process.execPath, npm] : ['npm'];
-  run(file, [...args, 'ci', '--no-audit', '--no-fund'], { env: process.env });
+  run(file, [...args, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], { env: process.env });
 }
