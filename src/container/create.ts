@@ -6,6 +6,7 @@
 
 import {
   closeSync,
+  existsSync,
   constants as fsConstants,
   openSync,
   readFileSync,
@@ -22,7 +23,7 @@ import { syscall } from '../../ffi/local.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
-import { type CreatedCgroup, createCgroup, undoCreate } from '../cgroup/create.ts';
+import { type CreatedCgroup, checkUnused, createCgroup, undoCreate } from '../cgroup/create.ts';
 import { errnoText } from '../cli/present.ts';
 import { ensureRoot } from '../cli/root.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -36,7 +37,7 @@ import { initFailure } from './failure.ts';
 import { type Lock, lockContainer } from './lock.ts';
 import type { Prepared } from './prepare.ts';
 import { identify } from './process.ts';
-import { type ContainerState, makeStateDirectory, STATE_VERSION, timestamp, writeState } from './state.ts';
+import { type ContainerState, cgroupDirectory, makeStateDirectory, STATE_VERSION, timestamp, writeState } from './state.ts';
 
 /** A container that has come up; the lock is held. */
 export interface Created {
@@ -90,9 +91,11 @@ const ACTIONS: {
   [Name in HostStep['step']]: (creation: Creation, step: StepOf<Name>) => void | Promise<void>;
 } = {
   state: (creation) => {
-    const { id } = creation.state;
+    const { id, cgroup } = creation.state;
     makeStateDirectory(creation.state.rootPath, id);
     creation.lock = lockContainer(creation.prepared.options.stateDir);
+    // `delete` kills what is in the cgroup that the state names: that must never be somebody else's.
+    if (cgroup !== null && existsSync(cgroupDirectory(cgroup))) checkUnused(cgroupDirectory(cgroup));
     // Before anything is made that a killed runtime would leave behind: what `delete --force` then removes stands here.
     writeState(creation.state);
   },

@@ -17,13 +17,11 @@ import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import type { PlanContext } from './types.ts';
 
-/** Makes the terminal and /dev/console; gives the cell of its other end. */
-export function planConsole(ctx: PlanContext, root: RootAccess, size: Box | undefined): Cell {
+/** Opens a pseudoterminal of the container and sends its master away; gives the cell of its other end. */
+export function openTerminal(ctx: PlanContext, root: RootAccess, size: Box | undefined): { peer: Cell } {
   const { program } = ctx;
   const master = program.cell('master');
   const peer = program.cell('terminal');
-  const tree = program.cell('consoleTree');
-  const target = program.cell('console');
   program.within('process.terminal', () => {
     root.open('/dev/pts/ptmx', master, { flags: O.RDWR | O.NOCTTY });
     const zero = program.cell('zero');
@@ -31,6 +29,18 @@ export function planConsole(ctx: PlanContext, root: RootAccess, size: Box | unde
     program.call('ioctl', [valueIn(master), TIOC.GPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC], { store: peer });
     if (size !== undefined) setSize(ctx, peer, size);
     sendMaster(ctx, master);
+    program.call('close', [valueIn(master)]);
+  });
+  return { peer };
+}
+
+/** Makes the terminal and /dev/console; gives the cell of its other end. */
+export function planConsole(ctx: PlanContext, root: RootAccess, size: Box | undefined): Cell {
+  const { program } = ctx;
+  const { peer } = openTerminal(ctx, root, size);
+  const tree = program.cell('consoleTree');
+  const target = program.cell('console');
+  program.within('process.terminal', () => {
     program.call('open_tree', [valueIn(peer), '', AT.EMPTY_PATH | cloneTree(false)], { store: tree });
     root.ensureFile('/dev/console', target);
     program.call('move_mount', [
@@ -42,7 +52,6 @@ export function planConsole(ctx: PlanContext, root: RootAccess, size: Box | unde
     ]);
     program.call('close', [valueIn(tree)]);
     program.call('close', [valueIn(target)]);
-    program.call('close', [valueIn(master)]);
   });
   return peer;
 }

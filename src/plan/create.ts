@@ -7,34 +7,23 @@
  * @module
  */
 
-import { AT, KEYCTL, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, PR, STATX } from '../../ffi/constants/index.ts';
-import type { Bytes, Cell } from '../../ffi/program.ts';
-import { addressOf, bytes, Program, valueIn, words } from '../../ffi/program.ts';
+import { AT, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O } from '../../ffi/constants/index.ts';
+import type { Cell } from '../../ffi/program.ts';
+import { Program, valueIn, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
-import type { Hooks, Process, Spec, User } from '../spec/types.ts';
-import { planConsole, planStreams } from './console.ts';
+import type { Hooks, Process, Spec } from '../spec/types.ts';
+import { planConsole } from './console.ts';
 import { planDevices } from './devices.ts';
-import {
-  candidates,
-  environment,
-  planCloseRest,
-  planExec,
-  planLookup,
-  planWorkingDirectory,
-} from './exec.ts';
-import { planIdentity, planRlimits } from './identity.ts';
 import { devIsBound, planMounts } from './mounts.ts';
 import { hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
 import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
+import { planProcess, planSession, stringAddress } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
 import { cloneTree, RootAccess } from './root.ts';
 import { planSysctls } from './sysctl.ts';
 import type { HostFacts, HostStep, Plan, PlanContext, PlanOptions } from './types.ts';
 
 const MOUNT_ATTR_SIZE = 32;
-
-/** Who runs the command when the config does not say. */
-const ROOT: User = { uid: 0, gid: 0 };
 
 /** Hooks that run between the mounts and the change of root, in order. */
 export const CREATE_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const;
@@ -143,18 +132,11 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   const linux = spec.linux ?? {};
   const mounts = spec.mounts ?? [];
   const scratch = program.cell('scratch');
-  const user = process.user ?? ROOT;
 
   if (process.oomScoreAdj !== undefined) planOomScore(ctx, process.oomScoreAdj, scratch);
   planNamespaces(ctx, linux.namespaces ?? [], scratch);
 
-  program.call('setsid', []);
-  if (!ctx.options.noNewKeyring) {
-    program.call('keyctl', [KEYCTL.JOIN_SESSION_KEYRING, stringAddress(`_ses.${ctx.options.id}`)], {
-      tolerate: ['ENOSYS'],
-      note: 'no keys of the host',
-    });
-  }
+  planSession(ctx);
   program.call('umask', [0], { note: 'modes are meant as given' });
   planPropagation(ctx, linux.rootfsPropagation);
 
@@ -182,26 +164,7 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   if (spec.root?.readonly === true) planReadonlyRoot(ctx, root);
   planPivot(ctx, root, linux.rootfsPropagation);
 
-  if (terminal !== undefined) planStreams(ctx, terminal, user.uid);
-  else if (user.uid !== 0) planStreamOwner(ctx, user.uid);
-  const limits = process.rlimits ?? [];
-  // In a user namespace raising a hard limit is denied: there the parent sets them.
-  if (!ctx.userNamespace) planRlimits(program, limits);
-  if (process.noNewPrivileges === true) {
-    program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
-  }
-  planIdentity(ctx, user, process.capabilities);
-  planWorkingDirectory(ctx, process.cwd);
-  program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
-  const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);
-  const command = planLookup(ctx, candidates(process.args?.[0] ?? '', env));
-  planCloseRest(ctx);
-  planExec(ctx, process, command, env, scratch);
-}
-
-/** A string where a pointer is expected. */
-function stringAddress(text: string): Bytes {
-  return bytes(new TextEncoder().encode(`${text}\0`), JSON.stringify(text));
+  planProcess(ctx, process, terminal, scratch);
 }
 
 /** Written while /proc is the host's and the rights are the runtime's; the container's processes inherit it. */
@@ -302,24 +265,6 @@ function planPivot(ctx: PlanContext, root: RootAccess, propagation: string | und
     const flags = PROPAGATION[propagation ?? ''];
     if (flags !== undefined && (flags & MS.PRIVATE) === 0) {
       program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
-    }
-  });
-}
-
-/** The command's user may open /dev/stdout again; the host's /dev/null is never given away. */
-function planStreamOwner(ctx: PlanContext, uid: number): void {
-  const { program } = ctx;
-  program.within('process.user.uid', () => {
-    const statx = program.cell('streamStatx', 256);
-    for (const stream of [0, 1, 2]) {
-      const next = program.label('next');
-      program.call('statx', [stream, '', AT.EMPTY_PATH, STATX.TYPE, addressOf(statx)], {
-        tolerate: ['EBADF'],
-        goto: next,
-      });
-      program.jumpIf(valueIn(statx, 128), '==', 1 + 3 * 2 ** 32, next, 'the null device');
-      program.call('fchown', [stream, uid, -1], { tolerate: ['EPERM', 'EINVAL', 'EROFS', 'ENOSYS'] });
-      program.place(next);
     }
   });
 }

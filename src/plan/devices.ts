@@ -7,7 +7,7 @@
  */
 
 import { posix } from 'node:path';
-import { AT, MOVE_MOUNT, O, S } from '../../ffi/constants/index.ts';
+import { ACCESS, AT, MOVE_MOUNT, O, S } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { valueIn } from '../../ffi/program.ts';
 import type { LinuxDevice } from '../spec/types.ts';
@@ -41,7 +41,6 @@ const SYMLINKS: readonly (readonly [target: string, name: string])[] = [
   ['/proc/self/fd/0', 'stdin'],
   ['/proc/self/fd/1', 'stdout'],
   ['/proc/self/fd/2', 'stderr'],
-  ['/proc/kcore', 'core'],
 ];
 
 const FILE_TYPE: Record<string, number> = { c: S.IFCHR, u: S.IFCHR, b: S.IFBLK, p: S.IFIFO };
@@ -95,6 +94,10 @@ export function planDevices(ctx: PlanContext, root: RootAccess, devices: readonl
   program.within('linux.devices', () => {
     for (const [to, name] of SYMLINKS)
       program.call('symlinkat', [to, valueIn(dev), name], { tolerate: ['EEXIST'] });
+    const noCore = program.label('noCore');
+    program.call('faccessat2', [AT.FDCWD, '/proc/kcore', ACCESS.F_OK, 0], { tolerate: ['ENOENT'], goto: noCore });
+    program.call('symlinkat', ['/proc/kcore', valueIn(dev), 'core'], { tolerate: ['EEXIST'] });
+    program.place(noCore);
     // an image's own /dev/ptmx would reach the host's terminals
     program.call('unlinkat', [valueIn(dev), 'ptmx', 0], { tolerate: ['ENOENT'] });
     program.call('symlinkat', ['pts/ptmx', valueIn(dev), 'ptmx']);

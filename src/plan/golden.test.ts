@@ -7,8 +7,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { assemble } from '../../ffi/tape.ts';
 import { formatProgram } from '../../ffi/format.ts';
+import { assemble } from '../../ffi/tape.ts';
 import { planCreate } from './create.ts';
 import { formatHostSteps } from './format.ts';
 import type { HostFacts, Plan, PlanOptions } from './types.ts';
@@ -16,7 +16,13 @@ import type { HostFacts, Plan, PlanOptions } from './types.ts';
 const BUNDLES = new URL('../../bundles/', import.meta.url);
 const GOLDEN = new URL('./golden/', import.meta.url);
 
-const FACTS: HostFacts = { machine: 'x64', euid: 0, egid: 0, lastCapability: 40, cgroupMount: '/sys/fs/cgroup' };
+const FACTS: HostFacts = {
+  machine: 'x64',
+  euid: 0,
+  egid: 0,
+  lastCapability: 40,
+  cgroupMount: '/sys/fs/cgroup',
+};
 
 function planOf(bundle: string, mode: PlanOptions['mode']): Plan {
   const spec = JSON.parse(readFileSync(new URL(`${bundle}/config.json`, BUNDLES), 'utf8'));

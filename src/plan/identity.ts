@@ -80,7 +80,7 @@ export function planIdentity(
     const permitted = set('permitted');
     const inheritable = set('inheritable');
     program.call('capset', [capabilityHeader(), capabilityData(effective, permitted, inheritable)]);
-    planAmbient(program, set('ambient'), facts.lastCapability, { permitted, inheritable }, warnings);
+    planAmbient(program, set('ambient'), facts.lastCapability, { permitted, inheritable });
   });
 }
 
@@ -103,19 +103,13 @@ function planAmbient(
   ambient: CapabilityMask,
   last: number,
   needed: { permitted: CapabilityMask; inheritable: CapabilityMask },
-  warnings: string[],
 ): void {
   program.within('process.capabilities.ambient', () => {
     program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.CLEAR_ALL]);
     for (let capability = 0; capability <= last; capability++) {
       if (!has(ambient, capability)) continue;
-      if (!has(needed.permitted, capability) || !has(needed.inheritable, capability)) {
-        const name = Object.entries(CAP).find(([, n]) => n === capability)?.[0] ?? `${capability}`;
-        warnings.push(
-          `process.capabilities.ambient: CAP_${name} is not permitted and inheritable too, and is ignored`,
-        );
-        continue;
-      }
+      // The kernel would refuse (capabilities(7)). Default configs of older tools ask for it: no reason to warn each time.
+      if (!has(needed.permitted, capability) || !has(needed.inheritable, capability)) continue;
       program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.RAISE, capability]);
     }
   });

@@ -102,7 +102,8 @@ function planUserNamespace(ctx: PlanContext, scratch: Cell): void {
   });
 }
 
-function planBecomeRoot(ctx: PlanContext): void {
+/** Root of the user namespace that was just entered. */
+export function planBecomeRoot(ctx: PlanContext): void {
   ctx.program.call('setresgid', [0, 0, 0]);
   ctx.program.call('setresuid', [0, 0, 0]);
 }

@@ -1,0 +1,105 @@
+/**
+ * The plan of `exec`: a process that joins a running container, by one setns(2) of a pidfd of its init.
+ *
+ * @module
+ */
+
+import { AT, CLONE, O, PR } from '../../ffi/constants/index.ts';
+import { Program, valueIn, words } from '../../ffi/program.ts';
+import type { LinuxNamespace, Process } from '../spec/types.ts';
+import { openTerminal } from './console.ts';
+import { INIT_PIDFD } from './hook.ts';
+import { NAMESPACE_FLAGS, planBecomeRoot } from './namespaces.ts';
+import { planProcess, planSession } from './process.ts';
+import { FD, TAG } from './protocol.ts';
+import { RootAccess } from './root.ts';
+import type { HostFacts, PlanContext, PlanOptions } from './types.ts';
+
+const CLONE_ARGS_SIZE = 88;
+
+export interface JoinOptions {
+  id: string;
+  namespaces: readonly LinuxNamespace[];
+  process: Process;
+  /** A cgroup to clone into, handed as `cgroup`. */
+  cgroup: boolean;
+  noNewKeyring: boolean;
+  preserveFds: number;
+}
+
+export interface JoinPlan {
+  program: Program;
+  warnings: readonly string[];
+}
+
+/** The program of a process in a running container. */
+export function planJoin(options: JoinOptions, facts: HostFacts): JoinPlan {
+  const { namespaces, process } = options;
+  const program = new Program();
+  const userNamespace = namespaces.some((n) => n.type === 'user');
+  const ctx: PlanContext = {
+    program,
+    facts,
+    options: planOptions(options),
+    userNamespace,
+    warnings: [],
+  };
+  const scratch = program.cell('scratch');
+  program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
+  const flags = namespaces.reduce((all, n) => all | NAMESPACE_FLAGS[n.type], 0);
+  if (flags !== 0) program.call('setns', [INIT_PIDFD, flags], { field: 'linux.namespaces' });
+  if (userNamespace) planBecomeRoot(ctx);
+  planClone(ctx, options.cgroup);
+  planSession(ctx);
+  program.call('umask', [0]);
+  let terminal: ReturnType<typeof openTerminal> | undefined;
+  if (process.terminal === true) {
+    const root = new RootAccess(program);
+    program.call('openat', [AT.FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: root.fd });
+    terminal = openTerminal(ctx, root, process.consoleSize);
+  }
+  planProcess(ctx, process, terminal?.peer, scratch);
+  return { program, warnings: ctx.warnings };
+}
+
+/** Into the pid namespace, and the cgroup; where the kernel refuses the cgroup, the parent moves the process. */
+function planClone(ctx: PlanContext, cgroup: boolean): void {
+  const { program } = ctx;
+  const pid = program.cell('pid');
+  const child = program.label('process');
+  const args = (flags: number | bigint, fd: typeof FD.cgroup | 0): ReturnType<typeof words> =>
+    words('clone_args', [flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, fd]);
+  if (cgroup) {
+    const refused = program.label('unplaced');
+    const into = BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP;
+    program.call('clone3', [args(into, FD.cgroup), CLONE_ARGS_SIZE], {
+      store: pid,
+      tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'EINVAL'],
+      goto: refused,
+    });
+    program.jumpIf(valueIn(pid), '==', 0, child);
+    program.notify(TAG.INIT, valueIn(pid));
+    program.call('exit_group', [0]);
+    program.place(refused);
+  }
+  program.call('clone3', [args(CLONE.PARENT, 0), CLONE_ARGS_SIZE], { store: pid });
+  program.jumpIf(valueIn(pid), '==', 0, child);
+  program.notify(cgroup ? TAG.INIT_UNPLACED : TAG.INIT, valueIn(pid));
+  program.call('exit_group', [0]);
+  program.place(child);
+}
+
+/** What of the options of `create` matters here. */
+function planOptions(options: JoinOptions): PlanOptions {
+  return {
+    id: options.id,
+    mode: 'run',
+    noNewKeyring: options.noNewKeyring,
+    preserveFds: options.preserveFds,
+    bundle: '',
+    rootfs: '/',
+    stateDir: '',
+    cgroupPath: null,
+    noPivot: false,
+  };
+}
