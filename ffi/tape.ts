@@ -1,8 +1,8 @@
 /**
  * The assembler: a symbolic program becomes the bytes of a tape, and a tape becomes a process image.
  *
- * Every command that starts a container comes through here with a few hundred operations, so the work is done in one
- * pass, in 32-bit words, with each string encoded once and all of them in one call. abi.ts documents the format.
+ * Every command that starts a container comes through here with a few hundred operations, before any of its code is
+ * compiled: the loop over the operations is written for an interpreter. abi.ts documents the format.
  *
  * @module
  */
@@ -23,22 +23,9 @@ import {
   VERSION,
 } from './abi.ts';
 import { ERRNO, type ErrnoName } from './constants/errno.ts';
-import type {
-  Arg,
-  Bytes,
-  Cell,
-  CellAddress,
-  CellValue,
-  Condition,
-  Errnos,
-  HandedFd,
-  Label,
-  Op,
-  Program,
-  SetOperator,
-  Words,
-} from './program.ts';
+import type { Arg, Cell, Condition, Label, Op, Program, SetOperator, SyscallOp } from './program.ts';
 import { type Machine, SYSCALLS, type SyscallName } from './syscalls.ts';
+import { cellOffset, DataPool, programError, roundUp, writeInteger } from './tape-data.ts';
 
 /** A program in the executor's format. */
 export interface Tape {
@@ -57,7 +44,6 @@ export interface AssembleOptions {
   reportFd: number;
 }
 
-/** Numbers of the conditions and operators, in the order of program.ts. */
 const CONDITION_NUMBERS: Readonly<Record<Condition, number>> = {
   always: CONDITION.ALWAYS,
   '==': CONDITION.EQUAL,
@@ -75,29 +61,11 @@ const OPERATOR_NUMBERS: Readonly<Record<SetOperator, number>> = {
   '>>': OPERATOR.SHIFT_RIGHT,
 };
 
-const TWO_32 = 0x100000000;
+const HEADER_WORDS = HEADER.SIZE / 4;
 const OP_WORDS = OP.SIZE / 4;
-
-/** What is known while a program is assembled. Offsets in words are into `ops` or `blobs`, in 32-bit words. */
-interface Assembly {
-  readonly options: AssembleOptions;
-  readonly ops: Int32Array;
-  readonly opCount: number;
-  readonly dataOffset: number;
-  readonly cellOffsets: Map<Cell, number>;
-  readonly cellsSize: number;
-  readonly syscalls: Map<SyscallName, { nr: number; arity: number }>;
-  /** The strings so far, each with its NUL, and where each begins in the data. They come first in the data. */
-  strings: string;
-  stringsSize: number;
-  readonly stringOffsets: Map<string, number>;
-  /** Structures and other bytes; they come behind the strings, so what refers to them is corrected at the end. */
-  blobs: Int32Array;
-  blobWords: number;
-  readonly blobOffsets: Map<Bytes | Words, number>;
-  readonly opFixups: number[];
-  readonly blobFixups: number[];
-}
+const ARG_WORD = OP.ARG / 4;
+/** ELF header and four program headers. */
+const HEADERS_SIZE = 64 + 4 * 56;
 
 /**
  * Turns a program into a tape.
@@ -106,337 +74,228 @@ interface Assembly {
  * lacks; E_INTERNAL for a program that the executor would refuse
  */
 export function assemble(program: Program, options: AssembleOptions): Tape {
-  const opCount = program.ops.length;
-  const dataOffset = HEADER.SIZE + opCount * OP.SIZE;
+  // Nearly every program is ASCII, where a string is as long as its encoding; whether it was shows when all strings
+  // are encoded at once.
+  return (
+    attempt(program, options, (string) => string.length) ?? attempt(program, options, Buffer.byteLength)!
+  );
+}
+
+/** @returns undefined when `byteLength` was wrong for some string */
+function attempt(
+  program: Program,
+  options: AssembleOptions,
+  byteLength: (string: string) => number,
+): Tape | undefined {
+  const { ops } = program;
   const cellOffsets = new Map<Cell, number>();
   let cellsSize = 0;
   for (const cell of program.cells) {
-    if (cellOffsets.has(cell)) continue;
     cellOffsets.set(cell, cellsSize);
-    cellsSize += (cell.size + 7) & ~7;
+    cellsSize += roundUp(cell.size);
   }
-  const assembly: Assembly = {
-    options,
-    ops: new Int32Array(opCount * OP_WORDS),
-    opCount,
-    dataOffset,
-    cellOffsets,
-    cellsSize: Math.max(cellsSize, 8),
-    syscalls: new Map(),
-    strings: '',
-    stringsSize: 0,
-    stringOffsets: new Map(),
-    blobs: new Int32Array(1024),
-    blobWords: 0,
-    blobOffsets: new Map(),
-    opFixups: [],
-    blobFixups: [],
-  };
-  for (let index = 0; index < opCount; index++) assembleOp(assembly, program.ops[index]!, index);
-  checkEnd(program);
-  return { bytes: link(assembly), cellsSize: assembly.cellsSize, cellOffsets };
+  if (cellsSize === 0) cellsSize = 8;
+  const dataOffset = HEADER.SIZE + ops.length * OP.SIZE;
+  const data = new DataPool(dataOffset, cellOffsets, options.fds, byteLength);
+  // Header and operations as 32-bit words: everything in them is little endian, and so are the machines.
+  const words = new Int32Array(HEADER_WORDS + ops.length * OP_WORDS);
+  assembleOps(ops, options.machine, words, cellOffsets, data);
+  checkEnd(ops);
+  words[HEADER.MAGIC / 4] = MAGIC;
+  words[HEADER.VERSION / 4] = VERSION | ((options.machine === 'arm64' ? MACHINE.ARM64 : MACHINE.X64) << 16);
+  words[HEADER.OP_COUNT / 4] = ops.length;
+  words[HEADER.DATA_OFFSET / 4] = dataOffset;
+  words[HEADER.TAPE_SIZE / 4] = data.tapeSize();
+  words[HEADER.CELLS_SIZE / 4] = cellsSize;
+  words[HEADER.REPORT_FD / 4] = options.reportFd;
+  const bytes = data.link(words, IMAGE.TAPE_OFFSET);
+  if (bytes === undefined) return undefined;
+  return { bytes, cellsSize, cellOffsets };
 }
 
 /**
  * The file that is executed: the executor, then the tape, with the tape's sizes in the executor's program headers.
  *
  * @param executorElf - the file that scripts/build-executor.mjs made
+ * @throws {RuntsError} E_INSTALL for a file that can't be an executor
  */
 export function image(executorElf: Uint8Array, tape: Pick<Tape, 'bytes' | 'cellsSize'>): Uint8Array {
-  if (executorElf.length > IMAGE.TAPE_OFFSET || executorElf.length < IMAGE.CELLS_MEMSZ + 8)
-    throw new RuntsError('E_INSTALL', `executor: ${executorElf.length} bytes is not an executor's size`);
-  const file = new Uint8Array(IMAGE.TAPE_OFFSET + tape.bytes.length);
+  if (executorElf.length > IMAGE.TAPE_OFFSET || executorElf.length < HEADERS_SIZE)
+    throw new RuntsError('E_INSTALL', `the executor's file is damaged: ${executorElf.length} bytes`);
+  const { bytes } = tape;
+  let file: Uint8Array;
+  if (
+    bytes.byteOffset === IMAGE.TAPE_OFFSET &&
+    bytes.buffer.byteLength === IMAGE.TAPE_OFFSET + bytes.length
+  ) {
+    // From assemble(), which leaves room in front of a tape: nothing to copy.
+    file = new Uint8Array(bytes.buffer);
+    file.fill(0, executorElf.length, IMAGE.TAPE_OFFSET);
+  } else {
+    file = new Uint8Array(IMAGE.TAPE_OFFSET + bytes.length);
+    file.set(bytes, IMAGE.TAPE_OFFSET);
+  }
   file.set(executorElf);
-  file.set(tape.bytes, IMAGE.TAPE_OFFSET);
   // The high halves are 0 in the executor's file.
-  const view = new DataView(file.buffer);
-  view.setUint32(IMAGE.TAPE_FILESZ, tape.bytes.length, true);
-  view.setUint32(IMAGE.TAPE_MEMSZ, tape.bytes.length, true);
-  view.setUint32(IMAGE.CELLS_MEMSZ, tape.cellsSize, true);
+  const headers = new Int32Array(file.buffer, 0, HEADERS_SIZE / 4);
+  headers[IMAGE.TAPE_FILESZ / 4] = bytes.length;
+  headers[IMAGE.TAPE_MEMSZ / 4] = bytes.length;
+  headers[IMAGE.CELLS_MEMSZ / 4] = tape.cellsSize;
   return file;
 }
 
-/** Puts header, operations, strings and blobs together. */
-function link(assembly: Assembly): Uint8Array {
-  const { ops, blobs, dataOffset, options } = assembly;
-  const stringsEnd = dataOffset + assembly.stringsSize;
-  const blobsOffset = (stringsEnd + 7) & ~7;
-  for (const word of assembly.opFixups) ops[word]! += blobsOffset;
-  for (const word of assembly.blobFixups) blobs[word]! += IMAGE.TAPE_BASE + blobsOffset;
-
-  const bytes = new Uint8Array(blobsOffset + assembly.blobWords * 4);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(HEADER.MAGIC, MAGIC, true);
-  view.setUint16(HEADER.VERSION, VERSION, true);
-  view.setUint16(HEADER.MACHINE, options.machine === 'arm64' ? MACHINE.ARM64 : MACHINE.X64, true);
-  view.setUint32(HEADER.OP_COUNT, assembly.opCount, true);
-  view.setUint32(HEADER.DATA_OFFSET, dataOffset, true);
-  view.setUint32(HEADER.TAPE_SIZE, bytes.length, true);
-  view.setUint32(HEADER.CELLS_SIZE, assembly.cellsSize, true);
-  view.setInt32(HEADER.REPORT_FD, options.reportFd, true);
-  bytes.set(new Uint8Array(ops.buffer), HEADER.SIZE);
-  new TextEncoder().encodeInto(assembly.strings, bytes.subarray(dataOffset, stringsEnd));
-  bytes.set(new Uint8Array(blobs.buffer, 0, assembly.blobWords * 4), blobsOffset);
-  return bytes;
-}
-
-function assembleOp(assembly: Assembly, op: Op, index: number): void {
-  const at = index * OP_WORDS;
-  const { ops } = assembly;
-  let kind: number;
-  let nr = 0;
-  let arity: number;
-  switch (op.kind) {
-    case 'syscall': {
-      kind = KIND.SYSCALL;
-      const syscall = lookUp(assembly, op);
-      nr = syscall.nr;
+function assembleOps(
+  ops: readonly Op[],
+  machine: Machine,
+  words: Int32Array,
+  cells: ReadonlyMap<Cell, number>,
+  data: DataPool,
+): void {
+  const syscalls = new Map<SyscallName, { nr: number; arity: number }>();
+  for (let index = 0; index < ops.length; index++) {
+    const op = ops[index]!;
+    const { args } = op;
+    const at = HEADER_WORDS + index * OP_WORDS;
+    let arity: number;
+    if (op.kind === 'syscall') {
+      let syscall = syscalls.get(op.name);
+      if (syscall === undefined) {
+        syscall = lookUp(op, machine);
+        syscalls.set(op.name, syscall);
+      }
+      words[at] = KIND.SYSCALL | (syscall.nr << 16);
       arity = syscall.arity;
-      if (op.store) ops[at + OP.STORE / 4] = cellOffset(assembly, op, op.store, 0, 8) + 1;
-      if (op.tolerate !== undefined) tolerate(assembly, op, at, op.tolerate, op.goto, index);
-      else if (op.goto !== undefined) throw internal(op, 'has a goto but tolerates no errno');
-      break;
+      if (op.store !== undefined) words[at + OP.STORE / 4] = cellOffset(cells, op, op.store, 0, 8) + 1;
+      if (op.tolerate !== undefined) writePolicy(words, at, op, index, ops.length);
+      else if (op.goto !== undefined) throw programError(op, 'has a goto but tolerates no errno');
+    } else {
+      arity = writeOther(words, at, op, ops.length, cells);
     }
+    if (args.length > arity) throw programError(op, `takes ${arity} arguments, not ${args.length}`);
+    let argKinds = 0;
+    let word = at + ARG_WORD;
+    for (let k = 0; k < args.length; k++, word += 2) {
+      const arg = args[k]!;
+      if (typeof arg === 'number') {
+        if ((arg | 0) !== arg) writeInteger(words, word, op, arg);
+        else if (arg !== 0) {
+          words[word] = arg;
+          if (arg < 0) words[word + 1] = -1;
+        }
+      } else if (typeof arg === 'string') {
+        words[word] = data.string(op, arg);
+        argKinds |= ARG.DATA << (2 * k);
+      } else if (arg !== null) {
+        argKinds |= writeReference(words, word, op, arg, cells, data) << (2 * k);
+      }
+    }
+    if (argKinds !== 0) words[at + 1] = argKinds;
+    if (op.kind === 'notify') writeTextLength(words, at + ARG_WORD, op, 2, data);
+    else if (op.kind === 'fail') writeTextLength(words, at + ARG_WORD, op, 0, data);
+  }
+}
+
+/** An operation that is no system call: everything but its arguments. Returns how many it takes. */
+function writeOther(
+  words: Int32Array,
+  at: number,
+  op: Exclude<Op, SyscallOp>,
+  opCount: number,
+  cells: ReadonlyMap<Cell, number>,
+): number {
+  switch (op.kind) {
     case 'jump':
-      kind = KIND.JUMP;
-      nr = CONDITION_NUMBERS[op.condition];
-      arity = 2;
-      ops[at + OP.TARGET / 4] = placed(assembly, op, op.target);
-      break;
+      words[at] = KIND.JUMP | (CONDITION_NUMBERS[op.condition] << 16);
+      words[at + OP.TARGET / 4] = placed(op, op.target, opCount);
+      return 2;
     case 'set':
-      kind = KIND.SET;
-      nr = OPERATOR_NUMBERS[op.operator];
-      arity = 2;
-      ops[at + OP.STORE / 4] = cellOffset(assembly, op, op.store, op.storeOffset, 8) + 1;
-      break;
+      words[at] = KIND.SET | (OPERATOR_NUMBERS[op.operator] << 16);
+      words[at + OP.STORE / 4] = cellOffset(cells, op, op.store, op.storeOffset, 8) + 1;
+      return 2;
     case 'notify':
-      kind = KIND.NOTIFY;
-      arity = 4;
-      break;
+      words[at] = KIND.NOTIFY;
+      return 4;
     case 'fail':
-      kind = KIND.FAIL;
-      arity = 3;
-      break;
+      words[at] = KIND.FAIL;
+      return 3;
     case 'reportTo':
-      kind = KIND.REPORT_TO;
-      arity = 1;
-      break;
+      words[at] = KIND.REPORT_TO;
+      return 1;
   }
-  const { args } = op;
-  if (args.length > arity) throw internal(op, `takes ${arity} arguments, not ${args.length}`);
-  let argKinds = 0;
-  for (let k = 0; k < args.length; k++)
-    argKinds |= assembleArg(assembly, op, args[k]!, at + OP.ARG / 4 + 2 * k) << (2 * k);
-  ops[at] = kind | (nr << 16);
-  ops[at + 1] = argKinds;
-  if (op.kind === 'notify') textLength(ops, at + OP.ARG / 4, args, 2);
-  else if (op.kind === 'fail') textLength(ops, at + OP.ARG / 4, args, 0);
 }
 
-/** A literal text whose length is left out (0) is sent whole. */
-function textLength(ops: Int32Array, at: number, args: readonly Arg[], text: number): void {
-  const string = args[text];
-  if (typeof string !== 'string' || (args[text + 1] ?? 0) !== 0) return;
-  ops[at + 2 * (text + 1)] = Math.min(Buffer.byteLength(string), MESSAGE.TEXT_LIMIT);
-}
-
-/** Writes an argument's 64 bits at a word of `ops` and returns its kind. */
-function assembleArg(assembly: Assembly, op: Op, arg: Arg, at: number): number {
-  const { ops } = assembly;
-  if (typeof arg === 'number') {
-    ops[at] = arg;
-    ops[at + 1] = highWord(op, arg);
-    return ARG.IMMEDIATE;
-  }
-  if (typeof arg === 'string') {
-    ops[at] = assembly.dataOffset + stringOffset(assembly, op, arg);
-    return ARG.DATA;
-  }
-  if (arg === null) return ARG.IMMEDIATE;
+/** An argument that isn't a number or a string. Returns its kind. */
+function writeReference(
+  words: Int32Array,
+  word: number,
+  op: Op,
+  arg: Exclude<Arg, number | string | null>,
+  cells: ReadonlyMap<Cell, number>,
+  data: DataPool,
+): number {
   if (typeof arg === 'bigint') {
-    writeBigint(ops, at, op, arg);
+    writeInteger(words, word, op, arg);
     return ARG.IMMEDIATE;
   }
   switch (arg.kind) {
     case 'cellValue':
-      ops[at] = valueOffset(assembly, op, arg);
+      words[word] = cellOffset(cells, op, arg.cell, arg.offset, 8);
       return ARG.VALUE;
     case 'cellAddress':
-      ops[at] = addressOffset(assembly, op, arg);
+      words[word] = cellOffset(cells, op, arg.cell, arg.offset, 1);
       return ARG.CELL;
-    case 'fd': {
-      const fd = fdNumber(assembly, op, arg);
-      ops[at] = fd;
-      ops[at + 1] = fd >> 31;
+    case 'fd':
+      writeInteger(words, word, op, data.fd(op, arg));
       return ARG.IMMEDIATE;
-    }
     default:
-      ops[at] = blobOffset(assembly, op, arg);
-      assembly.opFixups.push(at);
+      words[word] = data.blob(op, arg, word);
       return ARG.DATA;
   }
 }
 
-/** The upper 32 bits of an integer; the lower are what a store into an Int32Array keeps. */
-function highWord(op: Op, value: number): number {
-  if (value >> 31 === 0 && value === (value | 0)) return 0;
-  if (!Number.isSafeInteger(value)) throw internal(op, `has an argument that is no integer: ${value}`);
-  return Math.floor(value / TWO_32);
+/** A literal text whose length is left out (0) is sent whole. */
+function writeTextLength(words: Int32Array, word: number, op: Op, index: number, data: DataPool): void {
+  const text = op.args[index];
+  if (typeof text !== 'string' || (op.args[index + 1] ?? 0) !== 0) return;
+  words[word + 2 * (index + 1)] = Math.min(data.byteLength(text), MESSAGE.TEXT_LIMIT);
 }
 
-function writeBigint(to: Int32Array, at: number, op: Op, value: bigint): void {
-  if (value < -0x8000000000000000n || value > 0xffffffffffffffffn)
-    throw internal(op, `has an argument beyond 64 bits: ${value}`);
-  to[at] = Number(BigInt.asIntN(32, value));
-  to[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
+function lookUp(op: SyscallOp, machine: Machine): { nr: number; arity: number } {
+  const { [machine]: nr, parameters } = SYSCALLS[op.name];
+  if (nr < 0) throw new RuntsError('E_UNSUPPORTED', `${machine} has no system call ${op.name}`);
+  return { nr, arity: Object.keys(parameters).length };
 }
 
-/** Offset of a string from the beginning of the data. */
-function stringOffset(assembly: Assembly, op: Op, string: string): number {
-  const known = assembly.stringOffsets.get(string);
-  if (known !== undefined) return known;
-  if (string.includes('\0'))
-    throw new RuntsError(
-      op.field === undefined ? 'E_INTERNAL' : 'E_CONFIG_INVALID',
-      `${op.field ?? describe(op)}: a string contains a NUL byte: ${JSON.stringify(string)}`,
-      { field: op.field },
-    );
-  const offset = assembly.stringsSize;
-  assembly.stringOffsets.set(string, offset);
-  assembly.strings += `${string}\0`;
-  assembly.stringsSize = offset + Buffer.byteLength(string) + 1;
-  return offset;
-}
-
-/** Offset of a structure or of other bytes from the beginning of the blobs. */
-function blobOffset(assembly: Assembly, op: Op, blob: Bytes | Words): number {
-  const known = assembly.blobOffsets.get(blob);
-  if (known !== undefined) return known;
-  const at = assembly.blobWords;
-  assembly.blobOffsets.set(blob, at * 4);
-  if (blob.kind === 'bytes') {
-    reserve(assembly, (blob.bytes.length + 7) >> 3);
-    new Uint8Array(assembly.blobs.buffer, at * 4).set(blob.bytes);
-    return at * 4;
-  }
-  reserve(assembly, blob.words.length);
-  for (let i = 0; i < blob.words.length; i++) writeWord(assembly, op, blob.words[i]!, at + 2 * i);
-  return at * 4;
-}
-
-function writeWord(assembly: Assembly, op: Op, word: Words['words'][number], at: number): void {
-  if (typeof word === 'number') {
-    assembly.blobs[at] = word;
-    assembly.blobs[at + 1] = highWord(op, word);
-  } else if (typeof word === 'string') {
-    assembly.blobs[at] = IMAGE.TAPE_BASE + assembly.dataOffset + stringOffset(assembly, op, word);
-  } else if (typeof word === 'bigint') {
-    writeBigint(assembly.blobs, at, op, word);
-  } else if (word.kind === 'fd') {
-    const fd = fdNumber(assembly, op, word);
-    assembly.blobs[at] = fd;
-    assembly.blobs[at + 1] = fd >> 31;
-  } else if (word.kind === 'cellAddress') {
-    assembly.blobs[at] = IMAGE.CELLS_BASE + addressOffset(assembly, op, word);
-  } else {
-    // The buffer may be replaced by a bigger one meanwhile, so the store comes after.
-    const offset = blobOffset(assembly, op, word);
-    assembly.blobs[at] = offset;
-    assembly.blobFixups.push(at);
-  }
-}
-
-/** Makes room for 64-bit words at the end of the blobs. */
-function reserve(assembly: Assembly, words: number): void {
-  assembly.blobWords += 2 * words;
-  if (assembly.blobWords <= assembly.blobs.length) return;
-  const bigger = new Int32Array(Math.max(assembly.blobWords, 2 * assembly.blobs.length));
-  bigger.set(assembly.blobs);
-  assembly.blobs = bigger;
-}
-
-function lookUp(
-  assembly: Assembly,
-  op: Extract<Op, { kind: 'syscall' }>,
-): { readonly nr: number; readonly arity: number } {
-  const known = assembly.syscalls.get(op.name);
-  if (known !== undefined) return known;
-  const entry = SYSCALLS[op.name];
-  const nr = entry[assembly.options.machine];
-  if (nr < 0)
-    throw new RuntsError('E_UNSUPPORTED', `${assembly.options.machine} has no system call ${op.name}`);
-  const syscall = { nr, arity: Object.keys(entry.parameters).length };
-  assembly.syscalls.set(op.name, syscall);
-  return syscall;
-}
-
-function tolerate(
-  assembly: Assembly,
-  op: Op,
-  at: number,
-  errnos: Errnos,
-  target: Label | undefined,
-  index: number,
-): void {
-  const { ops } = assembly;
+/** The errnos that are no failure, and where the program goes on after one. */
+function writePolicy(words: Int32Array, at: number, op: SyscallOp, index: number, opCount: number): void {
+  const errnos = op.tolerate!;
   const word = at + OP.ERRNOS / 4;
   if (errnos === 'any') {
-    ops[word] = ERRNO_ANY;
+    words[word] = ERRNO_ANY;
   } else {
     if (errnos.length === 0 || errnos.length > 4)
-      throw internal(op, `tolerates ${errnos.length} errnos, not 1 to 4`);
+      throw programError(op, `tolerates ${errnos.length} errnos, not 1 to 4`);
     for (let i = 0; i < errnos.length; i++) {
       const errno = ERRNO[errnos[i] as ErrnoName] as number | undefined;
-      if (errno === undefined) throw internal(op, `tolerates an unknown errno: ${errnos[i]}`);
-      ops[word + (i >> 1)]! |= errno << (16 * (i & 1));
+      if (errno === undefined) throw programError(op, `tolerates an unknown errno: ${errnos[i]}`);
+      words[word + (i >> 1)]! |= errno << (16 * (i & 1));
     }
   }
-  ops[at + OP.TARGET / 4] = target === undefined ? index + 1 : placed(assembly, op, target);
+  words[at + OP.TARGET / 4] = op.goto === undefined ? index + 1 : placed(op, op.goto, opCount);
 }
 
-function placed(assembly: Assembly, op: Op, label: Label): number {
-  if (label.index < 0) throw internal(op, `goes to the label ${label.name}, which is nowhere`);
-  if (label.index >= assembly.opCount) throw internal(op, `goes to the label ${label.name}, at the end`);
+function placed(op: Op, label: Label, opCount: number): number {
+  if (label.index < 0) throw programError(op, `goes to the label ${label.name}, which is nowhere`);
+  if (label.index >= opCount)
+    throw programError(op, `goes to the label ${label.name}, behind the last operation`);
   return label.index;
 }
 
-function cellOffset(assembly: Assembly, op: Op, cell: Cell, offset: number, width: number): number {
-  const base = assembly.cellOffsets.get(cell);
-  if (base === undefined) throw internal(op, `uses the cell ${cell.name} of another program`);
-  if (!(offset >= 0 && offset + width <= ((cell.size + 7) & ~7)))
-    throw internal(op, `uses byte ${offset} of the cell ${cell.name}, which has ${cell.size}`);
-  return base + offset;
-}
-
-function valueOffset(assembly: Assembly, op: Op, value: CellValue): number {
-  if (value.offset % 8 !== 0) throw internal(op, `reads the cell ${value.cell.name} at byte ${value.offset}`);
-  return cellOffset(assembly, op, value.cell, value.offset, 8);
-}
-
-function addressOffset(assembly: Assembly, op: Op, address: CellAddress): number {
-  return cellOffset(assembly, op, address.cell, address.offset, 1);
-}
-
-function fdNumber(assembly: Assembly, op: Op, fd: HandedFd): number {
-  const number = assembly.options.fds[fd.name];
-  if (number === undefined) throw internal(op, `uses the descriptor ${fd.name}, which is not handed over`);
-  return number;
-}
-
 /** The executor refuses a program that could run past its end. */
-function checkEnd(program: Program): void {
-  const last = program.ops.at(-1);
-  if (last === undefined) throw new RuntsError('E_INTERNAL', 'a program without operations');
+function checkEnd(ops: readonly Op[]): void {
+  const last = ops.at(-1);
+  if (last === undefined) throw new RuntsError('E_INTERNAL', 'tape: a program without operations');
   if (last.kind === 'fail' || (last.kind === 'jump' && last.condition === 'always')) return;
   if (last.kind === 'syscall' && last.name === 'exit_group') return;
-  throw internal(last, 'is the last operation; that must be fail, an unconditional jump or exit_group');
-}
-
-function describe(op: Op): string {
-  const name = op.kind === 'syscall' ? op.name : op.kind;
-  return op.field === undefined ? name : `${name} for ${op.field}`;
-}
-
-function internal(op: Op, problem: string): RuntsError {
-  return new RuntsError('E_INTERNAL', `tape: ${describe(op)} ${problem}`, { field: op.field });
+  throw programError(last, 'is the last operation; that must be fail, an unconditional jump or exit_group');
 }
