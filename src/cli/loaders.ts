@@ -14,6 +14,7 @@ export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>
   kill: () => import('../commands/kill.ts'),
   delete: () => import('../commands/delete.ts'),
   run: () => import('../commands/run.ts'),
+  exec: () => import('../commands/exec.ts'),
   list: () => import('../commands/list.ts'),
   spec: () => import('../commands/spec.ts'),
   plan: () => import('../commands/plan.ts'),

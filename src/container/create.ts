@@ -37,7 +37,14 @@ import { initFailure } from './failure.ts';
 import { type Lock, lockContainer } from './lock.ts';
 import type { Prepared } from './prepare.ts';
 import { identify } from './process.ts';
-import { type ContainerState, cgroupDirectory, makeStateDirectory, STATE_VERSION, timestamp, writeState } from './state.ts';
+import {
+  type ContainerState,
+  cgroupDirectory,
+  makeStateDirectory,
+  STATE_VERSION,
+  timestamp,
+  writeState,
+} from './state.ts';
 
 /** A container that has come up; the lock is held. */
 export interface Created {

@@ -13,19 +13,33 @@ import { destroy, runPoststop } from './destroy.ts';
 import { lockContainer } from './lock.ts';
 import { stateDirectory, stateExists } from './state.ts';
 
-/** Waits for the container's end. Gives its exit code, 128 + N when a signal ended it. */
+/** What is waited for: a child of this process. */
+export interface Supervised {
+  pid: number;
+  pidfd: number;
+  /** Our end of the socket with the terminal's master, if it is relayed here. */
+  console: number | null;
+}
+
+/** Waits for the container's end and removes it. Gives its exit code, 128 + N when a signal ended it. */
 export async function superviseForeground(created: Created, options: { keep: boolean }): Promise<number> {
-  const { pid } = created;
+  const { pid, console } = created;
   const pidfd = pidfdOpen(pid);
   if (pidfd === undefined)
     throw new RuntsError('E_INIT', 'container init died before it could be waited for');
+  const code = await waitInForeground({ pid, pidfd, console });
+  if (!options.keep) await remove(created);
+  return code;
+}
+
+/** Waits for a child's end, with signals forwarded and the terminal relayed. Closes the pidfd. */
+export async function waitInForeground({ pid, pidfd, console }: Supervised): Promise<number> {
   const stopForwarding = forwardSignals((signal) => pidfdSendSignal(pidfd, signal));
-  const relay = created.console === null ? null : await startRelay(created.console);
+  const relay = console === null ? null : await startRelay(console);
   const status = await waitForExit({ pid, pidfd }, true);
   stopForwarding();
   await relay?.finish();
   closeSync(pidfd);
-  if (!options.keep) await remove(created);
   return status.code ?? 128 + (status.signal ?? 0);
 }
 

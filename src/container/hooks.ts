@@ -23,7 +23,11 @@ import { type ContainerState, cgroupDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
 /** Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does. */
-export async function runContainerHooks(phase: HookPhase, hooks: readonly Hook[], state: ContainerState): Promise<void> {
+export async function runContainerHooks(
+  phase: HookPhase,
+  hooks: readonly Hook[],
+  state: ContainerState,
+): Promise<void> {
   const rules = PHASES[phase];
   const inside = rules.namespaces === 'container';
   await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {

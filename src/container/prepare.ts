@@ -128,7 +128,7 @@ function cgroupOf(
 }
 
 /** --preserve-fds plus what a socket-activating caller passes (sd_listen_fds(3)); each must be open. */
-function preservedFds(ctx: CommandContext, dryRun: boolean): number {
+export function preservedFds(ctx: CommandContext, dryRun: boolean): number {
   const given = ctx.flags['preserve-fds'];
   const extra = typeof given === 'number' ? given : 0;
   const count = extra + listenFds();

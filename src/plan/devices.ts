@@ -95,7 +95,10 @@ export function planDevices(ctx: PlanContext, root: RootAccess, devices: readonl
     for (const [to, name] of SYMLINKS)
       program.call('symlinkat', [to, valueIn(dev), name], { tolerate: ['EEXIST'] });
     const noCore = program.label('noCore');
-    program.call('faccessat2', [AT.FDCWD, '/proc/kcore', ACCESS.F_OK, 0], { tolerate: ['ENOENT'], goto: noCore });
+    program.call('faccessat2', [AT.FDCWD, '/proc/kcore', ACCESS.F_OK, 0], {
+      tolerate: ['ENOENT'],
+      goto: noCore,
+    });
     program.call('symlinkat', ['/proc/kcore', valueIn(dev), 'core'], { tolerate: ['EEXIST'] });
     program.place(noCore);
     // an image's own /dev/ptmx would reach the host's terminals

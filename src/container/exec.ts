@@ -1,0 +1,225 @@
+/**
+ * A further process in a running container.
+ *
+ * @module
+ */
+
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
+import { socketPair } from '../../ffi/descriptors.ts';
+import { assetPath } from '../../ffi/engine.ts';
+import { syscall, trySyscall } from '../../ffi/local.ts';
+import { pidfdOpen } from '../../ffi/processes.ts';
+import { type Report, readReport } from '../../ffi/report.ts';
+import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
+import { assemble, image } from '../../ffi/tape.ts';
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { lastCapability, machine } from '../linux/facts.ts';
+import { log } from '../log.ts';
+import { planJoin } from '../plan/join.ts';
+import { TAG } from '../plan/protocol.ts';
+import type { Process } from '../spec/types.ts';
+import { writePidFile } from './create.ts';
+import { initFailure } from './failure.ts';
+import { isAlive } from './process.ts';
+import { type ContainerState, cgroupDirectory } from './state.ts';
+
+export interface ExecOptions {
+  process: Process;
+  /** Where the terminal goes; with process.terminal and without it, it is relayed by the caller of execIn. */
+  consoleSocket?: string;
+  pidFile?: string;
+  /** Path of a cgroup below the container's own. */
+  cgroup?: string;
+  preserveFds: number;
+}
+
+export interface Executed {
+  /** A child of this process. */
+  pid: number;
+  pidfd: number;
+  /** Our end of the socket with the terminal's master, when it is relayed here. */
+  console: number | null;
+}
+
+/** Starts a process in the container; returns once its execve has succeeded. */
+export async function execIn(state: ContainerState, options: ExecOptions): Promise<Executed> {
+  const init = openInit(state);
+  const handed: Record<string, number> = { init };
+  let console: number | null = null;
+  let sync = -1;
+  let pid = 0;
+  try {
+    const cgroup = openCgroup(state, options.cgroup);
+    if (cgroup !== null) handed.cgroup = cgroup.fd;
+    if (options.process.terminal === true) {
+      if (options.consoleSocket !== undefined) {
+        const { connectUnix } = await import('../linux/socket.ts');
+        handed.console = connectUnix(options.consoleSocket, '--console-socket');
+      } else [console, handed.console] = socketPair();
+    }
+    const plan = planJoin(
+      {
+        id: state.id,
+        namespaces: state.namespaces,
+        process: options.process,
+        cgroup: cgroup !== null,
+        noNewKeyring: state.noNewKeyring,
+        preserveFds: options.preserveFds,
+      },
+      {
+        machine: machine(),
+        euid: process.geteuid?.() ?? 0,
+        egid: process.getegid?.() ?? 0,
+        lastCapability: lastCapability(),
+        cgroupMount: state.cgroup?.mountpoint ?? null,
+        passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,
+      },
+    );
+    for (const warning of plan.warnings) log.warn(warning);
+    [sync, handed.sync] = socketPair();
+    const { numbers, fds, keep } = planDescriptors(handed, options.preserveFds);
+    const tape = assemble(plan.program, { machine: machine(), fds: numbers, reportFd: numbers.sync! });
+    const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds, keep });
+    for (const name of Object.keys(handed)) {
+      if (name !== 'init') closeSync(handed[name]!);
+    }
+    const expect = (...tags: number[]): Extract<Report, { type: 'note' }> => {
+      const report = readReport(sync);
+      if (report?.type === 'note' && tags.includes(report.tag)) return report;
+      throw initFailure(report, plan.program, options.process.args ?? []);
+    };
+    const born = expect(TAG.INIT, TAG.INIT_UNPLACED);
+    pid = Number(born.value);
+    reapExecutor(executor);
+    expect(TAG.READY);
+    if (born.tag === TAG.INIT_UNPLACED && cgroup !== null) place(pid, cgroup.path, state);
+    if (state.namespaces.some((n) => n.type === 'user') && (options.process.rlimits ?? []).length > 0) {
+      const { setLimits } = await import('../linux/limits.ts');
+      setLimits(pid, options.process.rlimits ?? []);
+    }
+    writeSync(sync, 'g');
+    expect(TAG.EXECUTING);
+    const failure = readReport(sync);
+    if (failure !== null) throw initFailure(failure, plan.program, options.process.args ?? []);
+    // After the terminal was sent and the command runs: callers take the file as the sign of success.
+    if (options.pidFile !== undefined) writePidFile(options.pidFile, pid);
+    const pidfd = pidfdOpen(pid);
+    if (pidfd === undefined) throw new RuntsError('E_EXEC', 'the process is gone');
+    return { pid, pidfd, console };
+  } catch (error) {
+    if (console !== null) closeSync(console);
+    if (pid > 0) {
+      killQuietly(pid);
+      reapExecutor(pid);
+    }
+    throw error;
+  } finally {
+    closeSync(init);
+    if (sync >= 0) closeSync(sync);
+  }
+}
+
+/** A pidfd of init that is certain to be the container's: opened first, checked then. */
+function openInit(state: ContainerState): number {
+  const stopped = new RuntsError('E_WRONG_STATE', 'cannot exec in a stopped container');
+  if (state.init === null) throw stopped;
+  const init = pidfdOpen(state.init.pid);
+  if (init === undefined) throw stopped;
+  if (isAlive(state.init)) return init;
+  closeSync(init);
+  throw stopped;
+}
+
+function openCgroup(state: ContainerState, below: string | undefined): { fd: number; path: string } | null {
+  if (state.cgroup === null) return null;
+  const own = cgroupDirectory(state.cgroup);
+  const path = below === undefined ? own : subCgroup(own, below);
+  try {
+    return { fd: openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), path };
+  } catch (error) {
+    throw new RuntsError('E_CGROUP', `--cgroup: open ${path}: ${errnoText(error)}`, {
+      errno: errnoOf(error),
+      hint: 'the path is relative to the container’s cgroup and must exist',
+      cause: error,
+    });
+  }
+}
+
+/** A path below the container's cgroup, `[controllers:]path`; nothing leads out of it. */
+export function subCgroup(own: string, given: string): string {
+  const path = given.includes(':') ? given.slice(given.indexOf(':') + 1) : given;
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  if (names.includes('..')) {
+    throw new RuntsError(
+      'E_CGROUP',
+      `--cgroup: ${JSON.stringify(given)} leads out of the container’s cgroup`,
+    );
+  }
+  return [own, ...names].join('/');
+}
+
+/** A v2 cgroup with children holds no process: then init's own cgroup serves, as with the other runtimes. */
+function place(pid: number, path: string, state: ContainerState): void {
+  try {
+    writeFileSync(`${path}/cgroup.procs`, String(pid));
+  } catch (error) {
+    if (errnoOf(error) !== 'EBUSY' || state.init === null || state.cgroup === null)
+      throw cgroupFailure(path, error);
+    const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${state.init.pid}/cgroup`, 'utf8'))?.[1] ?? '';
+    const fallback = `${state.cgroup.mountpoint}${own}`;
+    try {
+      writeFileSync(`${fallback}/cgroup.procs`, String(pid));
+    } catch (second) {
+      throw cgroupFailure(fallback, second);
+    }
+  }
+}
+
+function cgroupFailure(path: string, error: unknown): RuntsError {
+  return new RuntsError('E_CGROUP', `write ${path}/cgroup.procs: ${errnoText(error)}`, {
+    syscall: 'write',
+    errno: errnoOf(error),
+    cause: error,
+  });
+}
+
+function needsHome(process: Process): boolean {
+  return !(process.env ?? []).some((e) => e.startsWith('HOME=') && e.length > 'HOME='.length);
+}
+
+/** The text of a file of the container, resolved inside its root; undefined when it can't be read. */
+function containerFile(state: ContainerState, path: string): string | undefined {
+  const root = trySyscall('openat', [
+    AT.FDCWD,
+    `/proc/${state.init?.pid}/root`,
+    O.PATH | O.DIRECTORY | O.CLOEXEC,
+  ]);
+  if (root < 0) return undefined;
+  try {
+    const how = new BigUint64Array([
+      BigInt(O.RDONLY | O.CLOEXEC | O.NONBLOCK),
+      0n,
+      BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS),
+    ]);
+    const fd = syscall('openat2', [root, path, how, how.byteLength]);
+    try {
+      return readFileSync(fd, 'utf8');
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(root);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+}
