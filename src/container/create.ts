@@ -13,14 +13,12 @@ import {
   renameSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { posix } from 'node:path';
 import { AT, S } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall } from '../../ffi/local.ts';
-import { type Report, readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
 import { type CreatedCgroup, checkUnused, createCgroup, undoCreate } from '../cgroup/create.ts';
@@ -32,8 +30,8 @@ import { log } from '../log.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { HostStep } from '../plan/types.ts';
 import type { Hooks } from '../spec/types.ts';
+import { Channel } from './channel.ts';
 import { destroy, runPoststop } from './destroy.ts';
-import { initFailure } from './failure.ts';
 import { type Lock, lockContainer } from './lock.ts';
 import type { Prepared } from './prepare.ts';
 import { identify } from './process.ts';
@@ -66,7 +64,7 @@ class Creation {
   cgroup: CreatedCgroup | null = null;
   /** Descriptors to hand over, by name in the program. */
   readonly handed: Record<string, number> = {};
-  sync = -1;
+  channel: Channel | null = null;
   console: number | null = null;
   executor = 0;
   init = 0;
@@ -74,17 +72,6 @@ class Creation {
   constructor(prepared: Prepared, state: ContainerState) {
     this.prepared = prepared;
     this.state = state;
-  }
-
-  /** The next message must be this note; anything else is why the container failed. */
-  expect(...tags: number[]): Extract<Report, { type: 'note' }> {
-    const report = readReport(this.sync);
-    if (report?.type === 'note' && tags.includes(report.tag)) return report;
-    throw initFailure(report, this.prepared.plan.program, this.prepared.spec.process?.args ?? []);
-  }
-
-  go(): void {
-    writeSync(this.sync, 'g');
   }
 
   closeHanded(): void {
@@ -139,7 +126,9 @@ const ACTIONS: {
 
   spawn: (creation) => {
     const { options, facts, plan } = creation.prepared;
-    [creation.sync, creation.handed.sync] = socketPair();
+    const [sync, theirs] = socketPair();
+    creation.handed.sync = theirs;
+    creation.channel = new Channel(sync, plan.program, creation.prepared.spec.process?.args ?? []);
     const fds = planDescriptors(creation.handed, options.preserveFds);
     const tape = assemble(plan.program, {
       machine: facts.machine,
@@ -153,15 +142,15 @@ const ACTIONS: {
 
   await: (creation, step) => {
     if (step.note !== 'INIT') {
-      creation.expect(TAG[step.note]);
+      creation.channel!.expect(TAG[step.note]);
       return;
     }
-    const note = creation.expect(TAG.INIT, TAG.INIT_UNPLACED);
+    const note = creation.channel!.expect(TAG.INIT, TAG.INIT_UNPLACED);
     creation.init = Number(note.value);
     creation.state.init = identify(creation.init) ?? null;
     if (note.tag === TAG.INIT_UNPLACED) {
       placeInCgroup(creation);
-      creation.go();
+      creation.channel!.go();
     }
     reapExecutor(creation.executor);
     creation.executor = 0;
@@ -191,9 +180,9 @@ const ACTIONS: {
 
   pidFile: (creation, step) => writePidFile(step.path, creation.init),
 
-  execed: (creation) => expectExec(creation),
+  execed: (creation) => creation.channel!.expectExec(),
 
-  go: (creation) => creation.go(),
+  go: (creation) => creation.channel!.go(),
 };
 
 /**
@@ -210,7 +199,7 @@ export async function createContainer(ctx: CommandContext, prepared: Prepared): 
     await abandon(creation);
     throw error;
   }
-  closeSync(creation.sync);
+  creation.channel?.close();
   return { state: creation.state, lock: creation.lock!, pid: creation.init, console: creation.console };
 }
 
@@ -223,13 +212,6 @@ function perform<Name extends HostStep['step']>(
     step: StepOf<Name>,
   ) => void | Promise<void>;
   return action(creation, step);
-}
-
-/** After the note that execve is next: end of file is success, anything else is its failure. */
-function expectExec(creation: Creation): void {
-  const report = readReport(creation.sync);
-  if (report !== null)
-    throw initFailure(report, creation.prepared.plan.program, creation.prepared.spec.process?.args ?? []);
 }
 
 function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
@@ -323,7 +305,7 @@ async function abandon(creation: Creation): Promise<void> {
   const { state } = creation;
   creation.closeHanded();
   // End of file on the socket ends whatever of the executor waits for us.
-  if (creation.sync >= 0) closeSync(creation.sync);
+  creation.channel?.close();
   if (creation.console !== null) closeSync(creation.console);
   for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);
   if (creation.lock === null) return;

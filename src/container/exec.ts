@@ -4,13 +4,12 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
-import { type Report, readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
@@ -20,8 +19,8 @@ import { log } from '../log.ts';
 import { planJoin } from '../plan/join.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { Process } from '../spec/types.ts';
+import { Channel } from './channel.ts';
 import { writePidFile } from './create.ts';
-import { initFailure } from './failure.ts';
 import { isAlive } from './process.ts';
 import { type ContainerState, cgroupDirectory } from './state.ts';
 
@@ -48,7 +47,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
   const init = openInit(state);
   const handed: Record<string, number> = { init };
   let console: number | null = null;
-  let sync = -1;
+  let channel: Channel | null = null;
   let pid = 0;
   try {
     const cgroup = openCgroup(state, options.cgroup);
@@ -78,31 +77,27 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       },
     );
     for (const warning of plan.warnings) log.warn(warning);
-    [sync, handed.sync] = socketPair();
+    const [sync, theirs] = socketPair();
+    handed.sync = theirs;
+    channel = new Channel(sync, plan.program, options.process.args ?? []);
     const { numbers, fds, keep } = planDescriptors(handed, options.preserveFds);
     const tape = assemble(plan.program, { machine: machine(), fds: numbers, reportFd: numbers.sync! });
     const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds, keep });
     for (const name of Object.keys(handed)) {
       if (name !== 'init') closeSync(handed[name]!);
     }
-    const expect = (...tags: number[]): Extract<Report, { type: 'note' }> => {
-      const report = readReport(sync);
-      if (report?.type === 'note' && tags.includes(report.tag)) return report;
-      throw initFailure(report, plan.program, options.process.args ?? []);
-    };
-    const born = expect(TAG.INIT, TAG.INIT_UNPLACED);
+    const born = channel.expect(TAG.INIT, TAG.INIT_UNPLACED);
     pid = Number(born.value);
     reapExecutor(executor);
-    expect(TAG.READY);
+    channel.expect(TAG.READY);
     if (born.tag === TAG.INIT_UNPLACED && cgroup !== null) place(pid, cgroup.path, state);
     if (state.namespaces.some((n) => n.type === 'user') && (options.process.rlimits ?? []).length > 0) {
       const { setLimits } = await import('../linux/limits.ts');
       setLimits(pid, options.process.rlimits ?? []);
     }
-    writeSync(sync, 'g');
-    expect(TAG.EXECUTING);
-    const failure = readReport(sync);
-    if (failure !== null) throw initFailure(failure, plan.program, options.process.args ?? []);
+    channel.go();
+    channel.expect(TAG.EXECUTING);
+    channel.expectExec();
     // After the terminal was sent and the command runs: callers take the file as the sign of success.
     if (options.pidFile !== undefined) writePidFile(options.pidFile, pid);
     const pidfd = pidfdOpen(pid);
@@ -117,7 +112,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     throw error;
   } finally {
     closeSync(init);
-    if (sync >= 0) closeSync(sync);
+    channel?.close();
   }
 }
 

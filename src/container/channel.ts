@@ -1,0 +1,60 @@
+/**
+ * The parent's end of the socket to an executor.
+ *
+ * @module
+ */
+
+import { closeSync, writeSync } from 'node:fs';
+import type { Program } from '../../ffi/program.ts';
+import { type Report, readReport } from '../../ffi/report.ts';
+import { TAG } from '../plan/protocol.ts';
+import { initFailure } from './failure.ts';
+
+export type Note = Extract<Report, { type: 'note' }>;
+
+/** Reads notes in the order that the parent wants them, and answers. */
+export class Channel {
+  readonly #fd: number;
+  readonly #program: Program;
+  readonly #args: readonly string[];
+  /** Notes that came early: the first stage and init write to the same socket, and init may be faster. */
+  readonly #early: Note[] = [];
+
+  /** `args` are the command's, for the texts of its failures. */
+  constructor(fd: number, program: Program, args: readonly string[]) {
+    this.#fd = fd;
+    this.#program = program;
+    this.#args = args;
+  }
+
+  /** Waits for a note with one of these tags. Throws what the executor failed of. */
+  expect(...tags: number[]): Note {
+    const known = this.#early.findIndex((note) => tags.includes(note.tag));
+    if (known >= 0) return this.#early.splice(known, 1)[0]!;
+    for (;;) {
+      const report = readReport(this.#fd);
+      if (report?.type !== 'note' || report.tag === TAG.NOT_FOUND) throw this.#failure(report);
+      if (tags.includes(report.tag)) return report;
+      this.#early.push(report);
+    }
+  }
+
+  /** Waits for the end of file that execve makes; anything else is its failure. */
+  expectExec(): void {
+    const report = readReport(this.#fd);
+    if (report !== null) throw this.#failure(report);
+  }
+
+  /** Lets the executor go on. */
+  go(): void {
+    writeSync(this.#fd, 'g');
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  #failure(report: Report | null): Error {
+    return initFailure(report, this.#program, this.#args);
+  }
+}
