@@ -178,7 +178,7 @@ function allowedText(keyword, params, texts) {
     case 'pattern':
       return texts.get(params.pattern);
     case 'required':
-      return 'a value: it is required';
+      return 'a value (it is required)';
     default:
       throw new Error(`no text for the keyword ${keyword}`);
   }

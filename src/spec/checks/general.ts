@@ -1,0 +1,71 @@
+/** Version, root, host names, annotations. */
+
+import type { Check } from './types.ts';
+import { namespaceOf } from './types.ts';
+
+/** __NEW_UTS_LEN of the kernel, in bytes. */
+const UTS_LENGTH = 64;
+
+/** The two names of a UTS namespace. runc's texts. */
+function utsName(field: 'hostname' | 'domainname', section: string): Check {
+  return {
+    name: `${field}-needs-uts`,
+    spec: section,
+    reads: [field, 'linux.namespaces'],
+    check(spec, report) {
+      const value = spec[field];
+      if (!value) return;
+      if (namespaceOf(spec, 'uts') === undefined) {
+        report({
+          path: field,
+          found: value,
+          allowed: 'nothing without a uts namespace in linux.namespaces',
+          text: `unable to set ${field} without a private UTS namespace`,
+        });
+      }
+      // No character takes more than 4 bytes.
+      if (value.length > UTS_LENGTH / 4 && Buffer.byteLength(value) > UTS_LENGTH) {
+        report({ path: field, found: value, allowed: `a name of at most ${UTS_LENGTH} bytes` });
+      }
+    },
+  };
+}
+
+export const generalChecks: readonly Check[] = [
+  {
+    name: 'oci-version',
+    spec: 'config.md, Specification version',
+    reads: ['ociVersion'],
+    check({ ociVersion }, report) {
+      if (ociVersion.startsWith('1.')) return;
+      report({
+        path: 'ociVersion',
+        found: ociVersion,
+        allowed: 'a version 1.x',
+        text: `unsupported version ${JSON.stringify(ociVersion)}: every 1.x is supported`,
+      });
+    },
+  },
+  {
+    name: 'root-required',
+    spec: 'config.md, Root',
+    reads: ['root'],
+    check({ root }, report) {
+      if (root === undefined)
+        report({ path: 'root', found: root, allowed: 'a value (it is required on Linux)' });
+      else if (root.path === '') report({ path: 'root.path', found: '', allowed: 'the path of a folder' });
+    },
+  },
+  utsName('hostname', 'config.md, Hostname'),
+  utsName('domainname', 'config.md, Domainname'),
+  {
+    name: 'annotation-keys',
+    spec: 'config.md, Annotations',
+    reads: ['annotations'],
+    check({ annotations }, report) {
+      if (annotations !== undefined && Object.hasOwn(annotations, '')) {
+        report({ path: 'annotations[""]', found: annotations[''], allowed: 'a key that is not empty' });
+      }
+    },
+  },
+];

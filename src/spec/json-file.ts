@@ -1,0 +1,147 @@
+/**
+ * Reads JSON that somebody else wrote: bounded in size and depth, UTF-8 only, and with an error that says where.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { excerpt, findSyntaxFault, position } from './json-syntax.ts';
+
+/** Greatest size of a file in bytes. The largest real config.json (hundreds of mounts) is below 1 MB. */
+export const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Deepest nesting of objects and arrays; config.json needs 7. Recursion in any engine is safe at this depth. */
+export const MAX_DEPTH = 1000;
+
+const REPLACEMENT = '\ufffd';
+
+/** A parsed file, with what its text says more cheaply than its values. */
+export interface JsonDocument {
+  value: unknown;
+  text: string;
+}
+
+/**
+ * Reads and parses a file. `what` names it in errors (`config.json`).
+ *
+ * @throws RuntsError E_CONFIG_READ for a file that can't be read, E_CONFIG_SYNTAX for one that isn't UTF-8 or JSON; the
+ * system error ENOENT is left to the caller, who knows what a missing file means.
+ */
+export function readJsonFile(path: string, what: string): JsonDocument {
+  return parseJsonText(readText(path, what), what);
+}
+
+/** Parses bytes, e.g. of standard input. Errors as of {@link readJsonFile}. */
+export function parseJson(bytes: Uint8Array, what: string): JsonDocument {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  if (text.includes(REPLACEMENT)) checkUtf8(bytes, text, what);
+  return parseJsonText(text, what);
+}
+
+function parseJsonText(text: string, what: string): JsonDocument {
+  if (text.charCodeAt(0) === 0xfeff) {
+    throw new RuntsError('E_CONFIG_SYNTAX', `${what} begins with a byte order mark`, {
+      hint: 'save it as UTF-8 without BOM',
+    });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw syntaxError(text, what, cause);
+  }
+  if (mayExceedDepth(text) && exceedsDepth(value)) {
+    throw new RuntsError(
+      'E_CONFIG_SYNTAX',
+      `${what} is nested too deeply: more than ${MAX_DEPTH} objects and arrays in one another`,
+    );
+  }
+  return { value, text };
+}
+
+function readText(path: string, what: string): string {
+  let fd: number | undefined;
+  try {
+    // O_NONBLOCK: opening a FIFO that nobody writes to would hang.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = fstatSync(fd);
+    if (stat.isDirectory()) throw unreadable(what, path, 'is a directory', 'EISDIR');
+    if (!stat.isFile()) throw unreadable(what, path, 'not a regular file');
+    if (stat.size > MAX_BYTES) throw tooLarge(what, path);
+    const text = readFileSync(fd, 'utf8');
+    if (text.length > MAX_BYTES) throw tooLarge(what, path);
+    if (text.includes(REPLACEMENT)) checkUtf8(readFileSync(path), text, what);
+    return text;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (error instanceof RuntsError || errno === undefined || errno === 'ENOENT') throw error;
+    throw unreadable(what, path, errnoText(error), errno);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+function tooLarge(what: string, path: string): RuntsError {
+  return new RuntsError('E_CONFIG_READ', `${what} is larger than ${MAX_BYTES} bytes: ${quote(path)}`);
+}
+
+function unreadable(what: string, path: string, reason: string, errno?: string): RuntsError {
+  return new RuntsError('E_CONFIG_READ', `cannot read ${what} ${quote(path)}: ${reason}`, { errno });
+}
+
+/** A path for a message of one line. */
+function quote(path: string): string {
+  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}...` : path);
+}
+
+/**
+ * An invalid sequence decodes to U+FFFD, which a valid text may hold as well: only then do its bytes come back.
+ *
+ * @throws RuntsError E_CONFIG_SYNTAX with the place of the first invalid byte
+ */
+function checkUtf8(bytes: Uint8Array, text: string, what: string): void {
+  const again = Buffer.from(text, 'utf8');
+  if (again.equals(bytes)) return;
+  let offset = 0;
+  while (again[offset] === bytes[offset]) offset += 1;
+  const before = again.toString('utf8', 0, offset);
+  const { line, column } = position(before, before.length);
+  const byte = (bytes[offset] ?? 0).toString(16).padStart(2, '0');
+  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  throw new RuntsError(
+    'E_CONFIG_SYNTAX',
+    `${what} is not UTF-8: byte 0x${byte} at line ${line}, column ${column}`,
+    { hint: utf16 ? 'it looks like UTF-16: save it as UTF-8' : 'JSON is UTF-8' },
+  );
+}
+
+function syntaxError(text: string, what: string, cause: unknown): RuntsError {
+  if (text.trim() === '') return new RuntsError('E_CONFIG_SYNTAX', `${what} is empty`, { cause });
+  const fault = findSyntaxFault(text);
+  if (fault === undefined) {
+    return new RuntsError('E_CONFIG_SYNTAX', `cannot parse ${what}: ${(cause as Error).message}`, { cause });
+  }
+  const { line, column, reason, offset } = fault;
+  return new RuntsError(
+    'E_CONFIG_SYNTAX',
+    `${what}, line ${line}, column ${column}: ${reason}, near: ${excerpt(text, offset)}`,
+    { cause },
+  );
+}
+
+/** Whether there are enough brackets for the depth at all: nearly always no, and that costs a few microseconds. */
+function mayExceedDepth(text: string): boolean {
+  return text.split('{', MAX_DEPTH + 2).length + text.split('[', MAX_DEPTH + 2).length - 2 > MAX_DEPTH;
+}
+
+/** Breadth first: nesting costs no stack. */
+function exceedsDepth(value: unknown): boolean {
+  let level: object[] = typeof value === 'object' && value !== null ? [value] : [];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth === MAX_DEPTH) return true;
+    level = level.flatMap((item) => Object.values(item).filter((v) => typeof v === 'object' && v !== null));
+  }
+  return false;
+}
