@@ -10,7 +10,7 @@
 import { closeSync } from 'node:fs';
 import { AT, O } from '../../ffi/constants/file.ts';
 import { AF, MSG, SCM, SOCK, SOL } from '../../ffi/constants/socket.ts';
-import { addressOfBytes, nativeBytes } from '../../ffi/koffi.ts';
+import { addressOfBytes, nativeBytes } from '../../ffi/native.ts';
 import { restartingSyscall, syscall } from '../../ffi/local.ts';
 import { RuntsError } from '../errors.ts';
 
@@ -96,7 +96,8 @@ export function connectUnix(path: string, what = `cannot connect to ${path}`): n
   let socket = -1;
   try {
     let name = path;
-    if (Buffer.byteLength(path) >= PATH_SIZE) {
+    // A path with a NUL is too long too, in that openat refuses it and says why.
+    if (path.includes('\0') || Buffer.byteLength(path) >= PATH_SIZE) {
       file = syscall('openat', [AT.FDCWD, path, O.PATH | O.CLOEXEC, 0], { what });
       name = `/proc/self/fd/${file}`;
     }
