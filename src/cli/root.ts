@@ -5,7 +5,7 @@
  */
 
 import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute, resolve } from 'node:path';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { errnoText } from './present.ts';
 import { SYSTEM_ROOT } from './tables.ts';
@@ -78,7 +78,7 @@ export function ensureRoot(global: Pick<GlobalOptions, 'root' | 'rootExplicit'>)
   const { root, rootExplicit } = global;
   const perUser = !rootExplicit && root !== SYSTEM_ROOT;
   try {
-    mkdirSync(root, { recursive: true, mode: 0o700 });
+    makeDirectories(root);
     if (perUser && (statSync(root).mode & 0o1000) === 0) chmodSync(root, 0o1700);
   } catch (error) {
     const errno = errnoOf(error);
@@ -93,5 +93,23 @@ export function ensureRoot(global: Pick<GlobalOptions, 'root' | 'rootExplicit'>)
       hint,
       cause: error,
     });
+  }
+}
+
+/**
+ * mkdir -p with mode 0700. Not mkdirSync's `recursive`: Node never returns from it where a file system refuses new
+ * entries with ENOENT, as procfs does.
+ */
+function makeDirectories(path: string): void {
+  try {
+    mkdirSync(path, 0o700);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST' && statSync(path).isDirectory()) return;
+    const parent = dirname(path);
+    if (errno !== 'ENOENT' || parent === path || statSync(parent, { throwIfNoEntry: false }) !== undefined)
+      throw error;
+    makeDirectories(parent);
+    makeDirectories(path);
   }
 }
