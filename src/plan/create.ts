@@ -97,7 +97,9 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
     steps.push({ step: 'idMaps', uid: spec.linux?.uidMappings ?? [], gid: spec.linux?.gidMappings ?? [] });
     steps.push({ step: 'go' });
   }
-  steps.push({ step: 'await', note: 'INIT' }, { step: 'saveState', status: 'creating' });
+  steps.push({ step: 'await', note: 'INIT' });
+  // The state names the cgroup already, through which a killed runtime's container is found; without one by its pid.
+  if (hooks.length > 0 || options.cgroupPath === null) steps.push({ step: 'saveState', status: 'creating' });
   if (hooks.length > 0) {
     steps.push({ step: 'await', note: 'HOOKS' });
     for (const { phase, count } of hooks) steps.push({ step: 'hooks', phase, count });
@@ -107,7 +109,9 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
   const limits = spec.process?.rlimits ?? [];
   if (limits.length > 0 && hasNamespace(namespaces, 'user'))
     steps.push({ step: 'limits', count: limits.length });
-  if (create) steps.push({ step: 'saveState', status: 'created' });
+  // Before init is released: a container that runs is always one that the state tells of. Without a FIFO to wait on,
+  // `created` reads as `running`.
+  steps.push({ step: 'saveState', status: 'created' });
   if (options.pidFile !== undefined) steps.push({ step: 'pidFile', path: options.pidFile });
   if (create) return [...steps, { step: 'go' }];
   const later = (phase: 'startContainer' | 'poststart'): HostStep[] => {
@@ -116,12 +120,10 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
   };
   return [
     ...steps,
-    { step: 'saveState', status: 'created' },
     ...later('startContainer'),
     { step: 'go' },
     { step: 'await', note: 'EXECUTING' },
     { step: 'execed' },
-    { step: 'saveState', status: 'running' },
     ...later('poststart'),
   ];
 }

@@ -56,7 +56,7 @@ export type HostStep =
   | { step: 'spawn'; fds: readonly string[] }
   | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'HOOKS' | 'READY' | 'EXECUTING' }
   | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
-  | { step: 'saveState'; status: 'creating' | 'created' | 'running' }
+  | { step: 'saveState'; status: 'creating' | 'created' }
   | { step: 'hooks'; phase: HookPhase; count: number }
   | { step: 'limits'; count: number }
   | { step: 'pidFile'; path: string }
