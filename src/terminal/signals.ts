@@ -1,0 +1,68 @@
+/**
+ * Signals to a runtime that waits for its container in the foreground: they are the container's.
+ *
+ * @module
+ */
+
+import type { ExitStatus } from '../../ffi/processes.ts';
+import { signalName } from '../linux/signals.ts';
+import { log } from '../log.ts';
+
+/** The real-time signals have no names in the engines' event API: they keep their default, and end the runtime. */
+const LAST_STANDARD_SIGNAL = 31;
+
+/** Signals that stay here, and why. */
+const OURS: Readonly<Record<number, string>> = {
+  4: 'SIGILL: a fault of the engine itself',
+  5: 'SIGTRAP: a fault of the engine itself',
+  7: 'SIGBUS: a fault of the engine itself',
+  8: 'SIGFPE: a fault of the engine itself',
+  9: 'SIGKILL: can’t be caught',
+  11: 'SIGSEGV: a fault of the engine itself',
+  13: 'SIGPIPE: the engine ignores it, and gets EPIPE',
+  16: 'SIGSTKFLT: Bun can’t catch it, and no kernel sends it',
+  17: 'SIGCHLD: tells that the container has ended',
+  19: 'SIGSTOP: can’t be caught',
+  // Caught, a read of the terminal by a job in the background would be tried again for ever.
+  21: 'SIGTTIN: job control of the runtime’s own terminal',
+  22: 'SIGTTOU: job control of the runtime’s own terminal',
+  23: 'SIGURG: runc does not forward it either, and no caller expects it',
+  28: 'SIGWINCH: the relay gives the container’s terminal its new size',
+  30: 'SIGPWR: JavaScriptCore stops its threads with it',
+  31: 'SIGSYS: a fault of the engine itself',
+};
+
+/** The signals that are forwarded. */
+export const FORWARDED: readonly number[] = Array.from(
+  { length: LAST_STANDARD_SIGNAL },
+  (_, index) => index + 1,
+).filter((signal) => OURS[signal] === undefined);
+
+/**
+ * Catches every signal that is the container's.
+ *
+ * @param send - passes a signal on; what it throws is logged as a warning
+ * @returns gives the signals their default actions back
+ */
+export function forwardSignals(send: (signal: number) => void): () => void {
+  const handlers = FORWARDED.map((signal) => {
+    const name = signalName(signal) as NodeJS.Signals;
+    const handler = (): void => {
+      try {
+        send(signal);
+      } catch (error) {
+        log.warn(`cannot forward ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  return () => {
+    for (const { name, handler } of handlers) process.off(name, handler);
+  };
+}
+
+/** The exit code that tells how a process ended, as shells have it: its own, or 128 and the number of the signal. */
+export function exitCodeOf(status: Pick<ExitStatus, 'code' | 'signal'>): number {
+  return status.signal === undefined ? (status.code ?? 0) : 128 + status.signal;
+}
