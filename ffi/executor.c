@@ -61,8 +61,8 @@ __attribute__((noreturn, noinline)) static void die(int status)
 	__builtin_trap();
 }
 
-/* One message; negative errno when it could not be written. */
-__attribute__((noinline)) static i64 report(i32 fd, u32 type, u32 index, i64 a, i64 b, i64 text, i64 length)
+/* One message. Tells whether it was written, and whole. */
+__attribute__((noinline)) static int report(i32 fd, u32 type, u32 index, i64 a, i64 b, i64 text, i64 length)
 {
 	struct rtap_message message;
 	struct {
@@ -83,7 +83,7 @@ __attribute__((noinline)) static i64 report(i32 fd, u32 type, u32 index, i64 a, 
 	parts[0].length = sizeof message;
 	parts[1].base = text;
 	parts[1].length = length;
-	return call(WRITEV, fd, (i64)parts, length ? 2 : 1, 0, 0, 0);
+	return call(WRITEV, fd, (i64)parts, length ? 2 : 1, 0, 0, 0) == (i64)sizeof message + length;
 }
 
 /* Is there a 64-bit word at this offset of the cells? Their size is a multiple of 8 by then. */
@@ -268,7 +268,7 @@ __attribute__((noreturn, used)) void run(void)
 			break;
 		case RTAP_KIND_NOTIFY:
 			/* A parent that is gone must not leave half a container running. */
-			if (report(fd, RTAP_TYPE_NOTE, i, v[0], v[1], v[2], v[3]) < 0)
+			if (!report(fd, RTAP_TYPE_NOTE, i, v[0], v[1], v[2], v[3]))
 				die(RTAP_EXIT_FAILED);
 			break;
 		case RTAP_KIND_FAIL:
