@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { basename, isAbsolute, join } from 'node:path';
 import { root } from './lib.mjs';
-import { makeSkeleton } from './rootfs-skeleton.mjs';
+import { giveToRootInside, makeSkeleton, removeTree } from './rootfs-skeleton.mjs';
 
 /** Where distributions keep programs and libraries (/nix and /gnu hold them in NixOS and Guix). */
 const HOST_FOLDERS = [
@@ -35,12 +35,15 @@ const HOST_FOLDERS = [
   '/gnu',
 ];
 
-/**
- * @param {string} bundle
- * @returns {string} the variant's folder
- */
+/** Where the variant of a bundle is. @param {string} bundle */
+export function hostBundlePath(bundle) {
+  return join(root, 'dist/bundles', basename(bundle));
+}
+
+/** Makes the variant anew. @param {string} bundle */
 export function makeHostBundle(bundle) {
-  const variant = join(root, 'dist/bundles', basename(bundle));
+  const variant = hostBundlePath(bundle);
+  removeTree(variant);
   const rootfs = join(variant, 'rootfs');
   makeSkeleton(rootfs, bundle);
   // The loader finds libraries outside of its built-in folders by this file.
@@ -73,5 +76,5 @@ export function makeHostBundle(bundle) {
     }
   }
   writeFileSync(join(variant, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  return variant;
+  giveToRootInside(rootfs, config);
 }

@@ -5,7 +5,15 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { say } from './lib.mjs';
 
@@ -32,7 +40,9 @@ export function filesBelow(folder, pattern) {
 function fingerprint(files, settings) {
   const hash = createHash('sha256').update(`${process.arch}\0${JSON.stringify(settings ?? null)}\0`);
   for (const file of files) {
-    const content = existsSync(file) ? readFileSync(file) : Buffer.from('missing');
+    const content = statSync(file, { throwIfNoEntry: false })?.isFile()
+      ? readFileSync(file)
+      : Buffer.from('no file');
     hash.update(`${file}\0${content.length}\0`).update(content);
   }
   return hash.digest('hex');

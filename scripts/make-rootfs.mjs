@@ -3,27 +3,17 @@
  * Makes the root file systems of the sample bundles: `node scripts/make-rootfs.mjs [BUNDLE...]` (all of them).
  *
  * A root file system is the host's static busybox with a link for each of its programs, a few files in /etc, and
- * the bundle's own `overlay/`. Made in place, so that a container that runs from it is not disturbed.
+ * the bundle's own `overlay/`. It is made anew when one of these has changed, else left as containers left it.
  *
  * @module
  */
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  lchownSync,
-  lstatSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
-import { join, resolve } from 'node:path';
-import { makeHostBundle } from './host-userland.mjs';
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { hostBundlePath, makeHostBundle } from './host-userland.mjs';
+import { filesBelow, recordedSteps } from './incremental.mjs';
 import { capture, isRoot, main, root, ScriptError } from './lib.mjs';
 import { findBusybox } from './prerequisites.mjs';
-import { makeSkeleton } from './rootfs-skeleton.mjs';
+import { giveToRootInside, makeSkeleton, removeTree } from './rootfs-skeleton.mjs';
 
 /** The names of the sample bundles. */
 export function sampleBundles() {
@@ -33,76 +23,59 @@ export function sampleBundles() {
 }
 
 /**
- * Puts busybox and a link for each of its programs in.
+ * Makes a root file system of busybox, anew: a container may have left anything in the one before, links to files of
+ * the host among it.
  *
- * @param {string} rootfs
+ * @param {string} bundle
  * @param {string} busybox path of a static busybox
  */
-function addBusybox(rootfs, busybox) {
-  const target = join(rootfs, 'bin/busybox');
-  if (!existsSync(target) || statSync(target).size !== statSync(busybox).size) {
-    // By rename: a running busybox can't be written to.
-    copyFileSync(busybox, `${target}.new`);
-    chmodSync(`${target}.new`, 0o755);
-    renameSync(`${target}.new`, target);
-  }
+function makeBusyboxRootfs(bundle, busybox) {
+  const rootfs = join(bundle, 'rootfs');
+  removeTree(rootfs);
+  makeSkeleton(rootfs, bundle);
+  copyFileSync(busybox, join(rootfs, 'bin/busybox'));
+  chmodSync(join(rootfs, 'bin/busybox'), 0o755);
   const programs = capture(busybox, ['--list']);
   if (programs === undefined) throw new ScriptError(`${busybox} --list failed`);
-  const existing = new Set(readdirSync(join(rootfs, 'bin')));
   for (const name of programs.split('\n')) {
-    if (!existing.has(name)) symlinkSync('busybox', join(rootfs, 'bin', name));
+    if (name !== 'busybox') symlinkSync('busybox', join(rootfs, 'bin', name));
   }
+  giveToRootInside(rootfs, JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')));
 }
 
 /**
- * Gives every file to one owner: in a bundle with a user namespace, the host's id that is root inside.
+ * Makes a sample bundle ready to run, unless it is.
  *
- * @param {string} path
- * @param {number} uid
- * @param {number} gid
+ * @param {string} bundle folder with a config.json, absolute
+ * @returns {Promise<string>} the bundle to run: this one, or where the host has no static busybox a variant of it
+ *   that uses the host's own programs
  */
-function give(path, uid, gid) {
-  const stat = lstatSync(path);
-  if (stat.uid !== uid || stat.gid !== gid) {
-    lchownSync(path, uid, gid);
-    // chown clears the set-id bits, and on some file systems the sticky bit.
-    if (!stat.isSymbolicLink()) chmodSync(path, stat.mode & 0o7777);
-  }
-  if (!stat.isDirectory()) return;
-  for (const name of readdirSync(path)) give(join(path, name), uid, gid);
-}
-
-/** @param {{ containerID: number, hostID: number }[] | undefined} mappings */
-function hostIdOfRoot(mappings) {
-  return mappings?.find((mapping) => mapping.containerID === 0)?.hostID;
-}
-
-/**
- * Makes a sample bundle ready to run.
- *
- * @param {string} bundle folder with a config.json
- * @returns {string} the bundle to run: this one, or where the host has no static busybox a variant of it that
- *   uses the host's own programs
- */
-export function makeRootfs(bundle) {
+export async function makeRootfs(bundle) {
   const busybox = findBusybox();
-  if (busybox === undefined) return makeHostBundle(bundle);
-
-  const rootfs = join(bundle, 'rootfs');
-  makeSkeleton(rootfs, bundle);
-  addBusybox(rootfs, busybox);
-  const { linux } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
-  const uid = hostIdOfRoot(linux?.uidMappings) ?? 0;
-  const gid = hostIdOfRoot(linux?.gidMappings) ?? 0;
-  if (isRoot) give(rootfs, uid, gid);
-  return bundle;
+  const ready = busybox === undefined ? hostBundlePath(bundle) : bundle;
+  const inputs = [
+    ...[join(root, 'bundles/overlay'), join(bundle, 'overlay')].flatMap((folder) => filesBelow(folder, /./)),
+    ...['make-rootfs', 'rootfs-skeleton', 'host-userland'].map((name) => join(root, `scripts/${name}.mjs`)),
+    join(bundle, 'config.json'),
+    busybox ?? '/usr',
+  ];
+  await recordedSteps(join(root, 'dist/.bundles.json'))(
+    relative(root, ready),
+    inputs,
+    {
+      outputs: [join(ready, 'rootfs')],
+      run: () => (busybox === undefined ? makeHostBundle(bundle) : makeBusyboxRootfs(bundle, busybox)),
+    },
+    { isRoot },
+  );
+  return ready;
 }
 
-await main(import.meta.url, () => {
+await main(import.meta.url, async () => {
   const given = process.argv.slice(2);
   const bundles =
     given.length > 0
       ? given.map((path) => resolve(path))
       : sampleBundles().map((name) => join(root, 'bundles', name));
-  for (const bundle of bundles) process.stdout.write(`${makeRootfs(bundle)}\n`);
+  for (const bundle of bundles) process.stdout.write(`${await makeRootfs(bundle)}\n`);
 });

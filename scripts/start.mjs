@@ -43,7 +43,7 @@ await main(import.meta.url, async () => {
   installDependencies();
   ensurePrerequisites();
   const { command } = await build();
-  const bundle = makeRootfs(join(root, 'bundles', name));
+  const bundle = await makeRootfs(join(root, 'bundles', name));
   if (!isRoot) {
     throw new ScriptError('built, but containers need root for now: sudo env "PATH=$PATH" npm start');
   }

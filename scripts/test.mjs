@@ -38,7 +38,7 @@ await main(import.meta.url, async () => {
   installDependencies();
   ensurePrerequisites();
   await build();
-  for (const name of sampleBundles()) makeRootfs(join(root, 'bundles', name));
+  for (const name of sampleBundles()) await makeRootfs(join(root, 'bundles', name));
 
   say(`running ${tests.length} test files`);
   const runner = [
