@@ -195,8 +195,8 @@ function bitCount(bits: bigint): number {
 /** `0755`, or `S_IFCHR|0666` where the mode has a file type. */
 function formatMode(mode: number, options: FormatOptions): string {
   const type = mode & 0o170000;
-  const octal = (bits: number) => `0${bits.toString(8)}`;
-  if (type === 0) return mode === 0 ? '0' : octal(mode);
+  const octal = (bits: number) => (bits === 0 ? '0' : `0${bits.toString(8)}`);
+  if (type === 0) return octal(mode);
   return `${formatConstant(type, 'file_type', options)}|${octal(mode & 0o7777)}`;
 }
 

@@ -153,7 +153,8 @@ export interface JsonOp {
   readonly args?: Readonly<Record<string, JsonArg>>;
   readonly store?: string;
   readonly tolerate?: readonly string[];
-  readonly goto?: string;
+  /** Where it goes on: the label's name, and the index of the operation behind it. */
+  readonly goto?: { readonly label: string; readonly index: number };
 }
 
 export interface JsonProgram {
@@ -178,9 +179,9 @@ export function programToJson(program: Program, options: FormatOptions = {}): Js
           args: jsonArgs(op, options),
           store: op.store?.name,
           tolerate: op.tolerate === 'any' ? ['any'] : op.tolerate,
-          goto: op.goto?.name,
+          goto: op.goto && { label: op.goto.name, index: op.goto.index },
         }),
-        ...(op.kind === 'jump' && { goto: op.target.name }),
+        ...(op.kind === 'jump' && { goto: { label: op.target.name, index: op.target.index } }),
         ...(op.kind === 'set' && { store: cellName(op.store, op.storeOffset) }),
       };
     }),

@@ -1,0 +1,410 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { RuntsError } from '../src/errors.ts';
+import { HEADER, IMAGE, OP } from './abi.ts';
+import { ERRNO } from './constants/index.ts';
+import {
+  type DecodedTape,
+  decodeTape,
+  stringArrayAt,
+  stringAt,
+  syscallName,
+  validateTape,
+  wordAt,
+} from './decode.ts';
+import {
+  type Arg,
+  addressOf,
+  bytes,
+  type Cell,
+  CONDITIONS,
+  handed,
+  type Label,
+  type Op,
+  Program,
+  SET_OPERATORS,
+  stringArray,
+  valueIn,
+  words,
+} from './program.ts';
+import { SYSCALLS, type SyscallName } from './syscalls.ts';
+import { type AssembleOptions, assemble, image, type Tape } from './tape.ts';
+
+const OPTIONS: AssembleOptions = { machine: 'x64', fds: { rootfs: 5, cgroup: 6 }, reportFd: 3 };
+
+/** Assembles a program that ends with exit_group, and decodes it. */
+function roundTrip(
+  build: (program: Program) => void,
+  options = OPTIONS,
+): { tape: Tape; decoded: DecodedTape } {
+  const program = new Program();
+  build(program);
+  program.call('exit_group', [0]);
+  const tape = assemble(program, options);
+  assert.equal(validateTape(tape.bytes, tape.cellsSize, options.machine), undefined);
+  return { tape, decoded: decodeTape(tape.bytes) };
+}
+
+test('header', () => {
+  const { tape, decoded } = roundTrip(
+    (program) => {
+      program.cell('a', 1);
+      program.cell('b', 9);
+      program.cell('c');
+    },
+    { ...OPTIONS, machine: 'arm64', reportFd: -1 },
+  );
+  assert.equal(decoded.machine, 'arm64');
+  assert.equal(decoded.reportFd, -1);
+  assert.equal(decoded.ops.length, 1);
+  assert.equal(decoded.dataOffset, HEADER.SIZE + OP.SIZE);
+  assert.equal(decoded.cellsSize, 32);
+  assert.equal(tape.cellsSize, 32);
+  assert.deepEqual([...tape.cellOffsets.values()], [0, 8, 24]);
+});
+
+test('a program without cells has eight bytes of them, as the executor demands', () => {
+  assert.equal(roundTrip(() => {}).tape.cellsSize, 8);
+});
+
+test('system call numbers are the machine’s', () => {
+  for (const machine of ['x64', 'arm64'] as const) {
+    const { decoded } = roundTrip((program) => program.call('mount', ['a', 'b']), { ...OPTIONS, machine });
+    assert.equal(decoded.ops[0]!.nr, SYSCALLS.mount[machine]);
+    assert.equal(syscallName(decoded.ops[0]!.nr, machine), 'mount');
+  }
+});
+
+test('each string stands once, whoever refers to it', () => {
+  const { tape, decoded } = roundTrip((program) => {
+    program.call('mount', ['proc', '/proc', 'proc', 0, '']);
+    program.call('execve', ['/proc', stringArray(['proc', '']), stringArray([])]);
+  });
+  const offsets = decoded.ops[0]!.args.map(({ value }) => value);
+  assert.equal(offsets[0], offsets[2]);
+  assert.deepEqual(
+    offsets.slice(0, 3).map((offset) => stringAt(tape.bytes, offset)),
+    ['proc', '/proc', 'proc'],
+  );
+  assert.equal(stringAt(tape.bytes, offsets[4]!), '');
+  assert.equal(decoded.ops[1]!.args[0]!.value, offsets[1]);
+  assert.deepEqual(stringArrayAt(tape.bytes, decoded.ops[1]!.args[1]!.value), ['proc', '']);
+  assert.deepEqual(stringArrayAt(tape.bytes, decoded.ops[1]!.args[2]!.value), []);
+  assert.equal(Buffer.from(tape.bytes).toString('latin1').split('proc').length - 1, 2);
+});
+
+test('strings that are not ASCII, also behind and before others', () => {
+  const strings = ['plain', 'grüße', '日本語', '😀', 'a\ud800b', 'after'];
+  const { tape, decoded } = roundTrip((program) => {
+    for (const string of strings) program.call('chdir', [string]);
+    program.call('execve', ['x', stringArray(strings), null]);
+  });
+  const found = decoded.ops.slice(0, strings.length).map((op) => stringAt(tape.bytes, op.args[0]!.value));
+  const expected = strings.map((string) => string.replace('\ud800', '\ufffd'));
+  assert.deepEqual(found, expected);
+  assert.deepEqual(stringArrayAt(tape.bytes, decoded.ops.at(-2)!.args[1]!.value), expected);
+});
+
+test('a structure stands once, aligned, with absolute addresses; other bytes as they are', () => {
+  const { tape, decoded } = roundTrip((program) => {
+    program.cell('first');
+    const cell = program.cell('second', 16);
+    const inner = words('inner', [1, 'text']);
+    const raw = bytes(Uint8Array.of(9, 8, 7));
+    const outer = words('outer', [
+      inner,
+      raw,
+      addressOf(cell, 3),
+      handed('cgroup'),
+      -2,
+      2n ** 63n,
+      inner,
+      2 ** 40,
+    ]);
+    program.call('chdir', ['odd']);
+    program.call('openat2', [1, 'x', outer, 24]);
+    program.call('openat2', [1, 'x', outer, 24]);
+    program.call('write', [1, raw, 3]);
+  });
+  const at = decoded.ops[1]!.args[2]!.value;
+  assert.equal(decoded.ops[2]!.args[2]!.value, at);
+  assert.equal(at % 8n, 0n);
+  const word = (index: number) => wordAt(tape.bytes, at + BigInt(8 * index));
+  const inTape = (address: bigint) => address - BigInt(IMAGE.TAPE_BASE);
+  assert.equal(wordAt(tape.bytes, inTape(word(0))), 1n);
+  assert.equal(stringAt(tape.bytes, inTape(wordAt(tape.bytes, inTape(word(0)) + 8n))), 'text');
+  assert.equal(inTape(word(1)), decoded.ops[3]!.args[1]!.value);
+  assert.deepEqual([...tape.bytes.subarray(Number(inTape(word(1))), Number(inTape(word(1))) + 3)], [9, 8, 7]);
+  assert.equal(word(2), BigInt(IMAGE.CELLS_BASE + 8 + 3));
+  assert.equal(word(3), 6n);
+  assert.equal(word(4), -2n);
+  assert.equal(word(5), -(2n ** 63n));
+  assert.equal(word(6), word(0));
+  assert.equal(word(7), 2n ** 40n);
+});
+
+test('many and large structures', () => {
+  const large = new Uint8Array(70_001).map((_, i) => i % 251);
+  const { tape, decoded } = roundTrip((program) => {
+    for (let i = 0; i < 500; i++)
+      program.call('openat2', [1, 'x', words('open_how', [i, 0, bytes(Uint8Array.of(i % 256))]), 24]);
+    program.call('write', [1, bytes(large), large.length]);
+  });
+  for (let i = 0; i < 500; i++) {
+    const at = decoded.ops[i]!.args[2]!.value;
+    assert.equal(wordAt(tape.bytes, at), BigInt(i));
+    assert.equal(tape.bytes[Number(wordAt(tape.bytes, at + 16n)) - IMAGE.TAPE_BASE], i % 256);
+  }
+  const at = Number(decoded.ops[500]!.args[1]!.value);
+  assert.deepEqual(tape.bytes.subarray(at, at + large.length), large);
+});
+
+test('error policies: up to four errnos or any, to a label or the next operation', () => {
+  const { decoded } = roundTrip((program) => {
+    const label = program.label('there');
+    program.call('chdir', ['a'], { tolerate: ['ENOENT', 'EACCES', 'ENOTSUP', 'EIO'], goto: label });
+    program.call('chdir', ['b'], { tolerate: 'any' });
+    program.place(label);
+    program.call('chdir', ['c']);
+  });
+  const policies = decoded.ops.map(({ errnos, target }) => ({ errnos, target }));
+  assert.deepEqual(policies, [
+    { errnos: [ERRNO.ENOENT, ERRNO.EACCES, ERRNO.EOPNOTSUPP, ERRNO.EIO], target: 2 },
+    { errnos: [0xffff], target: 2 },
+    { errnos: [], target: 0 },
+    { errnos: [], target: 0 },
+  ]);
+});
+
+test('the length of a literal text is its own, unless one is given', () => {
+  const { decoded } = roundTrip((program) => {
+    program.notify(1, 2, 'grün');
+    program.notify(1, 2, 'grün', 2);
+    program.notify(1, 2, 'x'.repeat(1000));
+    program.fail('text');
+  });
+  const lengths = decoded.ops.slice(0, 3).map((op) => op.args[3]!.value);
+  assert.deepEqual(lengths, [5n, 2n, 512n]);
+  assert.equal(decoded.ops[3]!.args[1]!.value, 4n);
+});
+
+/** The error that a program gives, which must be one for the user. */
+function refused(build: (program: Program) => void, options = OPTIONS): RuntsError {
+  try {
+    roundTrip(build, options);
+  } catch (error) {
+    assert.ok(error instanceof RuntsError, String(error));
+    return error;
+  }
+  return assert.fail('assembled');
+}
+
+test('mistakes of a planner are errors that name the operation and its field', () => {
+  const other = new Program().cell('other');
+  const cases: [expected: RegExp, build: (program: Program) => void][] = [
+    [
+      /mount for mounts\[1\] takes 5 arguments, not 6/,
+      (p) => p.within('mounts[1]', () => p.call('mount', ['', '', '', 0, '', ''])),
+    ],
+    [
+      /chdir goes to the label gone, which is nowhere/,
+      (p) => p.call('chdir', ['x'], { tolerate: 'any', goto: p.label('gone') }),
+    ],
+    [/jump goes to the label gone, which is nowhere/, (p) => p.jump(p.label('gone'))],
+    [/chdir has a goto but tolerates no errno/, (p) => p.call('chdir', ['x'], { goto: p.label('x') })],
+    [
+      /chdir tolerates 5 errnos/,
+      (p) => p.call('chdir', ['x'], { tolerate: ['EIO', 'EPERM', 'EACCES', 'EBUSY', 'ELOOP'] }),
+    ],
+    [/chdir tolerates 0 errnos/, (p) => p.call('chdir', ['x'], { tolerate: [] })],
+    [/chdir tolerates an unknown errno: ENONE/, (p) => p.call('chdir', ['x'], { tolerate: ['ENONE'] })],
+    [/close uses the descriptor sync, which is not handed over/, (p) => p.call('close', [handed('sync')])],
+    [/close uses the cell other of another program/, (p) => p.call('close', [valueIn(other)])],
+    [/close uses byte 8 of the cell fd, which has 8/, (p) => p.call('close', [valueIn(p.cell('fd'), 8)])],
+    [/close uses byte 4 of the cell fd/, (p) => p.call('close', [valueIn(p.cell('fd', 16), 4)])],
+    [/read uses byte -1 of the cell fd/, (p) => p.call('read', [0, addressOf(p.cell('fd'), -1)])],
+    [/set uses byte 16 of the cell c/, (p) => p.set(p.cell('c', 16), 1, '', 0, 16)],
+    [/close has an argument that is no integer: 0.5/, (p) => p.call('close', [0.5])],
+    [/close has an argument that is no integer: NaN/, (p) => p.call('close', [Number.NaN])],
+    [/close has an argument that is no integer: 9007199254740992/, (p) => p.call('close', [2 ** 53])],
+    [/close has an argument beyond 64 bits/, (p) => p.call('close', [2n ** 64n])],
+    [/close has an argument beyond 64 bits/, (p) => p.call('close', [-(2n ** 63n) - 1n])],
+  ];
+  for (const [expected, build] of cases) {
+    const error = refused(build);
+    assert.match(error.message, expected);
+    assert.equal(error.code, 'E_INTERNAL', error.message);
+  }
+});
+
+test('a label behind the last operation, an end that can be run past, nothing at all', () => {
+  const behind = new Program();
+  const label = behind.label('end');
+  behind.jump(label);
+  behind.place(label);
+  assert.throws(() => assemble(behind, OPTIONS), /goes to the label end, behind the last operation/);
+
+  const open = new Program();
+  open.call('execve', ['x', null, null]);
+  assert.throws(() => assemble(open, OPTIONS), /execve is the last operation; that must be fail/);
+  assert.throws(() => assemble(new Program(), OPTIONS), /a program without operations/);
+});
+
+test('a NUL in a string is an error of the config field that it comes from', () => {
+  const error = refused((program) =>
+    program.within('process.args[1]', () => program.call('chdir', ['a\0b'])),
+  );
+  assert.equal(error.code, 'E_CONFIG_INVALID');
+  assert.equal(error.details.field, 'process.args[1]');
+  assert.match(error.message, /^process\.args\[1\]: a string contains a NUL byte: "a\\u0000b"$/);
+  const listed = refused((program) => program.call('execve', ['x', stringArray(['\0']), null]));
+  assert.equal(listed.code, 'E_INTERNAL');
+});
+
+test('an image is the executor, the tape behind it, and their sizes in the headers', () => {
+  const { tape } = roundTrip((program) => program.cell('c', 100));
+  const elf = new Uint8Array(500).fill(1);
+  elf.fill(0, IMAGE.TAPE_FILESZ, IMAGE.CELLS_MEMSZ + 8);
+  // Once in the room that assemble() left, once from bytes that have none.
+  for (const bytes of [tape.bytes, tape.bytes.slice()]) {
+    const file = image(elf, { bytes, cellsSize: tape.cellsSize });
+    const view = new DataView(file.buffer, file.byteOffset);
+    assert.equal(file.length, IMAGE.TAPE_OFFSET + tape.bytes.length);
+    assert.deepEqual(file.slice(IMAGE.TAPE_OFFSET), tape.bytes.slice());
+    assert.equal(view.getBigUint64(IMAGE.TAPE_FILESZ, true), BigInt(tape.bytes.length));
+    assert.equal(view.getBigUint64(IMAGE.TAPE_MEMSZ, true), BigInt(tape.bytes.length));
+    assert.equal(view.getBigUint64(IMAGE.CELLS_MEMSZ, true), 104n);
+    assert.equal(file[IMAGE.TAPE_FILESZ - 1], 1);
+    assert.deepEqual([...file.subarray(498, 502)], [1, 1, 0, 0]);
+  }
+  for (const size of [0, 100, 4097])
+    assert.throws(() => image(new Uint8Array(size), tape), { code: 'E_INSTALL' });
+});
+
+// Random programs: what is decoded is what was put in.
+
+interface Built {
+  program: Program;
+  cells: Cell[];
+}
+
+const name = fc.constantFrom<SyscallName>('prctl', 'mount', 'fsconfig', 'move_mount', 'waitid', 'clone3');
+const argument = (cells: Cell[]): fc.Arbitrary<Arg> =>
+  fc.oneof(
+    fc.maxSafeInteger(),
+    fc.integer(),
+    fc.bigInt(-(2n ** 63n), 2n ** 64n - 1n),
+    fc.string({ unit: 'binary', maxLength: 20 }).map((string) => string.replaceAll('\0', '')),
+    fc.constant(null),
+    fc.constantFrom(...cells).map((cell) => valueIn(cell)),
+    fc.constantFrom(...cells).map((cell) => addressOf(cell, 3)),
+    fc.constantFrom('rootfs', 'cgroup').map(handed),
+    fc.uint8Array({ maxLength: 40 }).map((content) => bytes(content)),
+    fc.array(fc.string({ unit: 'grapheme', maxLength: 8 }), { maxLength: 4 }).map(stringArray),
+  );
+
+const builtProgram: fc.Arbitrary<Built> = fc.integer({ min: 1, max: 20 }).chain((count) => {
+  const program = new Program();
+  const cells = [program.cell('a'), program.cell('b', 20), program.cell('c', 8)];
+  const label = fc.nat(count).map((index): Label => ({ name: `at${index}`, index }));
+  const op: fc.Arbitrary<Op> = fc.oneof(
+    fc.record({
+      kind: fc.constant('syscall' as const),
+      name,
+      args: fc.array(argument(cells), { maxLength: 2 }),
+      tolerate: fc.oneof(
+        fc.constant('any' as const),
+        fc.subarray(['EIO', 'EPERM', 'ENOENT'], { minLength: 1, maxLength: 3 }),
+      ),
+      goto: fc.option(label, { nil: undefined }),
+      store: fc.option(fc.constantFrom(...cells), { nil: undefined }),
+    }),
+    fc.record({
+      kind: fc.constant('jump' as const),
+      condition: fc.constantFrom(...CONDITIONS),
+      args: fc.array(argument(cells), { maxLength: 2 }),
+      target: label,
+    }),
+    fc.record({
+      kind: fc.constant('set' as const),
+      operator: fc.constantFrom(...SET_OPERATORS),
+      args: fc.array(argument(cells), { maxLength: 2 }),
+      store: fc.constant(cells[1]!),
+      storeOffset: fc.constantFrom(0, 8, 16),
+    }),
+    fc.record({
+      kind: fc.constantFrom('notify' as const, 'fail' as const),
+      args: fc.array(argument(cells), { maxLength: 1 }),
+    }),
+    fc.record({ kind: fc.constant('reportTo' as const), args: fc.array(argument(cells), { maxLength: 1 }) }),
+  );
+  return fc.array(op, { minLength: count, maxLength: count }).map((ops) => {
+    const built = new Program();
+    built.cells.push(...cells);
+    built.ops.push(...ops);
+    built.call('exit_group', [0]);
+    return { program: built, cells };
+  });
+});
+
+test('random programs survive the round trip', () => {
+  fc.assert(
+    fc.property(
+      builtProgram,
+      fc.constantFrom('x64' as const, 'arm64' as const),
+      ({ program, cells }, machine) => {
+        const tape = assemble(program, { ...OPTIONS, machine });
+        assert.equal(validateTape(tape.bytes, tape.cellsSize, machine), undefined);
+        const decoded = decodeTape(tape.bytes);
+        assert.equal(decoded.ops.length, program.ops.length);
+        program.ops.forEach((op, index) => {
+          const found = decoded.ops[index]!;
+          assert.equal(found.kind, op.kind);
+          op.args.forEach((arg, k) => {
+            // The second argument of fail and notify's fourth are filled in for a text.
+            checkArg(tape, arg, found.args[k]!);
+          });
+          if (op.kind === 'syscall') {
+            assert.equal(syscallName(found.nr, machine), op.name);
+            assert.equal(found.store, op.store && tape.cellOffsets.get(op.store));
+            const errnos =
+              op.tolerate === 'any' ? [0xffff] : (op.tolerate ?? []).map((errno) => ERRNO[errno as 'EIO']);
+            assert.deepEqual(found.errnos, errnos);
+            if (op.tolerate) assert.equal(found.target, op.goto?.index ?? index + 1);
+          } else if (op.kind === 'jump') {
+            assert.equal(CONDITIONS[found.nr], op.condition);
+            assert.equal(found.target, op.target.index);
+          } else if (op.kind === 'set') {
+            assert.equal(SET_OPERATORS[found.nr], op.operator);
+            assert.equal(found.store, tape.cellOffsets.get(cells[1]!)! + op.storeOffset);
+          }
+        });
+      },
+    ),
+    { numRuns: 150 },
+  );
+});
+
+function checkArg(tape: Tape, arg: Arg, found: { kind: string; value: bigint }): void {
+  const offset = (cell: Cell) => BigInt(tape.cellOffsets.get(cell)!);
+  if (typeof arg === 'string') {
+    assert.equal(found.kind, 'data');
+    assert.equal(stringAt(tape.bytes, found.value), Buffer.from(arg).toString());
+  } else if (arg === null || typeof arg === 'number' || typeof arg === 'bigint') {
+    assert.deepEqual(found, { kind: 'immediate', value: BigInt.asIntN(64, BigInt(arg ?? 0)) });
+  } else if (arg.kind === 'cellValue') {
+    assert.deepEqual(found, { kind: 'value', value: offset(arg.cell) + BigInt(arg.offset) });
+  } else if (arg.kind === 'cellAddress') {
+    assert.deepEqual(found, { kind: 'cell', value: offset(arg.cell) + BigInt(arg.offset) });
+  } else if (arg.kind === 'fd') {
+    assert.deepEqual(found, { kind: 'immediate', value: BigInt(OPTIONS.fds[arg.name]!) });
+  } else if (arg.kind === 'bytes') {
+    assert.equal(found.kind, 'data');
+    const at = Number(found.value);
+    assert.deepEqual(tape.bytes.slice(at, at + arg.bytes.length), arg.bytes.slice());
+  } else {
+    assert.equal(found.kind, 'data');
+    assert.deepEqual(stringArrayAt(tape.bytes, found.value), arg.words.slice(0, -1));
+  }
+}
