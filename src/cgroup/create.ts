@@ -6,6 +6,7 @@
 
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { enableControllers } from './enable.ts';
 import { cgroupError } from './errors.ts';
 import { processesIn } from './processes.ts';
 
@@ -25,9 +26,10 @@ export interface CreatedCgroup {
  *
  * @param mountpoint of the v2 hierarchy
  * @param path from cgroupPath()
+ * @param needed controllers without which the configured limits can't be set
  * @throws RuntsError E_CGROUP; nothing is left behind then
  */
-export function createCgroup(mountpoint: string, path: string): CreatedCgroup {
+export function createCgroup(mountpoint: string, path: string, needed?: ReadonlySet<string>): CreatedCgroup {
   const names = path.split('/').filter((name) => name !== '');
   const directory = `${mountpoint}/${names.join('/')}`;
   // Twice again: between mkdir of a parent and of its child, an undo or a clean-up by others may remove the parent.
@@ -36,12 +38,12 @@ export function createCgroup(mountpoint: string, path: string): CreatedCgroup {
     try {
       let level = mountpoint;
       for (const name of names) {
-        // Here `level` is a parent: controllers for its children are enabled in its cgroup.subtree_control.
         level += `/${name}`;
         if (makeDirectory(level)) made.push(level);
       }
       // A new one too: below a frozen parent it is frozen from the start.
       checkUnused(directory);
+      enableControllers(mountpoint, path, needed);
       return { directory, made };
     } catch (error) {
       undoCreate({ directory, made });

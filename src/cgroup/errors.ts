@@ -23,13 +23,20 @@ const HINTS: Record<string, string> = {
 /**
  * @param action what was attempted, e.g. `make cgroup`
  * @param syscall its name, e.g. `mkdir`
+ * @param hint instead of the usual remedy for the errno
  */
-export function cgroupError(action: string, path: string, syscall: string, cause: unknown): RuntsError {
+export function cgroupError(
+  action: string,
+  path: string,
+  syscall: string,
+  cause: unknown,
+  hint?: string,
+): RuntsError {
   const errno = errnoOf(cause);
   return new RuntsError('E_CGROUP', `cannot ${action} ${path}: ${syscall}: ${errnoText(cause)}`, {
     syscall,
     errno,
-    hint: errno && HINTS[errno],
+    hint: hint ?? (errno && HINTS[errno]),
     cause,
   });
 }

@@ -4,24 +4,14 @@
  * @module
  */
 
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import { waitUntil } from '../linux/wait.ts';
+import { writeControl } from './control.ts';
 import { cgroupError } from './errors.ts';
 import { isPopulated, processesIn } from './processes.ts';
 
 /** Rounds of the fallback; each kills all that is there, so only what forks faster needs a second one. */
 const ROUNDS_MS = 1000;
-
-/** Writes to an existing file of a cgroup. Without O_CREAT and O_TRUNC, so that a missing file is ENOENT. */
-function writeControl(path: string, value: string): void {
-  const fd = openSync(path, constants.O_WRONLY);
-  try {
-    writeSync(fd, value);
-  } finally {
-    closeSync(fd);
-  }
-}
 
 /** Writes 0 to cgroup.freeze; a cgroup without that file or that is gone can't be frozen. */
 function thaw(directory: string): void {
