@@ -146,7 +146,11 @@ export function bytes(content: Uint8Array, text?: string): Bytes {
   return { kind: 'bytes', bytes: content, text };
 }
 
-/** A constant structure of 64-bit words. */
+/**
+ * A constant structure of 64-bit words. The kernel can read it but not write it: what a call fills in is a cell.
+ *
+ * @param text - the C structure's name, by which it is printed with its fields; see format-args.ts for those known
+ */
 export function words(text: string, content: Words['words']): Words {
   return { kind: 'words', words: content, text };
 }
