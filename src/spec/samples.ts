@@ -140,3 +140,97 @@ export function dockerSpec(names = 400): Spec {
     },
   };
 }
+
+/** What containerd's CRI plugin writes for a pod's container: joined namespaces, hooks by NRI, cgroups by systemd. */
+export function kubernetesSpec(): Spec {
+  return {
+    ociVersion: '1.2.1',
+    process: {
+      user: { uid: 1000, gid: 1000, additionalGids: [1000, 2000] },
+      args: ['/app'],
+      env: ['KUBERNETES_SERVICE_HOST=10.96.0.1', path],
+      cwd: '/srv',
+      capabilities: { bounding: ['CAP_NET_BIND_SERVICE'], ambient: [], inheritable: [] },
+      noNewPrivileges: true,
+      oomScoreAdj: 999,
+    },
+    root: { path: 'rootfs', readonly: true },
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+      {
+        destination: '/data',
+        type: 'bind',
+        source: '/var/lib/kubelet/pods/uid/volumes/data',
+        options: ['rbind', 'rslave', 'rro'],
+        uidMappings: [{ containerID: 0, hostID: 65536, size: 65536 }],
+        gidMappings: [{ containerID: 0, hostID: 65536, size: 65536 }],
+      },
+    ],
+    annotations: { 'io.kubernetes.cri.container-type': 'container', 'io.kubernetes.cri.sandbox-id': 'abc' },
+    linux: {
+      uidMappings: [{ containerID: 0, hostID: 65536, size: 65536 }],
+      gidMappings: [{ containerID: 0, hostID: 65536, size: 65536 }],
+      resources: {
+        devices: [{ allow: false, access: 'rwm' }],
+        memory: { limit: 134217728, swap: 134217728 },
+        cpu: { shares: 102, quota: 20000, period: 100000 },
+        hugepageLimits: [
+          { pageSize: '2MB', limit: 0 },
+          { pageSize: '1GB', limit: 0 },
+        ],
+        unified: { 'memory.oom.group': '1' },
+      },
+      cgroupsPath: 'kubepods-burstable-poduid.slice:cri-containerd:abc',
+      namespaces: [
+        { type: 'pid' },
+        { type: 'ipc', path: '/proc/4321/ns/ipc' },
+        { type: 'uts', path: '/proc/4321/ns/uts' },
+        { type: 'mount' },
+        { type: 'network', path: '/proc/4321/ns/net' },
+        { type: 'cgroup' },
+        { type: 'user', path: '/proc/4321/ns/user' },
+      ],
+      maskedPaths: ['/proc/kcore'],
+      readonlyPaths: ['/proc/sys'],
+    },
+  };
+}
+
+/** What rootless Podman writes, abridged. */
+export function podmanSpec(): Spec {
+  return {
+    ociVersion: '1.0.2-dev',
+    process: {
+      terminal: true,
+      consoleSize: { height: 0, width: 0 },
+      user: { uid: 0, gid: 0, umask: 18, additionalGids: [0] },
+      args: ['sh'],
+      env: [path, 'TERM=xterm', 'container=podman', 'HOME=/root'],
+      cwd: '/',
+      rlimits: [{ type: 'RLIMIT_NOFILE', hard: 524288, soft: 524288 }],
+      oomScoreAdj: 200,
+    },
+    root: { path: '/home/u/.local/share/containers/storage/overlay/x/merged' },
+    hostname: '8a3ed1a5c2b4',
+    mounts: [
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'noexec', 'mode=755'] },
+      { destination: '/run/.containerenv', type: 'bind', source: '/run/user/1000/c', options: ['bind'] },
+    ],
+    annotations: { 'run.oci.keep_original_groups': '1' },
+    linux: {
+      sysctl: { 'net.ipv4.ping_group_range': '0 0' },
+      resources: { pids: { limit: 2048 } },
+      cgroupsPath: 'user.slice:libpod:8a3ed1a5c2b4',
+      namespaces: namespaces('pid', 'network', 'ipc', 'uts', 'mount', 'cgroup', 'user'),
+      uidMappings: [
+        { containerID: 0, hostID: 1000, size: 1 },
+        { containerID: 1, hostID: 100000, size: 65536 },
+      ],
+      gidMappings: [
+        { containerID: 0, hostID: 1000, size: 1 },
+        { containerID: 1, hostID: 100000, size: 65536 },
+      ],
+      rootfsPropagation: 'rslave',
+    },
+  };
+}

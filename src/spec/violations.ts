@@ -26,15 +26,16 @@ export interface Violation {
 const LISTED = 20;
 const FOUND_LENGTH = 60;
 
-/** The display form of a list of keys: `linux.sysctl["net.core.somaxconn"]`, `mounts[1].options[0]`. */
+/** The path of what stands below another: `mounts[1]`, `linux.sysctl["net.core.somaxconn"]`. */
+export function childPath(parent: string, key: string | number): string {
+  if (typeof key === 'number') return `${parent}[${key}]`;
+  if (/^[A-Za-z_$][\w$]*$/.test(key)) return parent === '' ? key : `${parent}.${key}`;
+  return `${parent}[${JSON.stringify(key.length > FOUND_LENGTH ? `${key.slice(0, FOUND_LENGTH)}...` : key)}]`;
+}
+
+/** The path of a list of keys from the root. */
 export function displayPath(keys: readonly (string | number)[]): string {
-  let path = '';
-  for (const key of keys) {
-    if (typeof key === 'number') path += `[${key}]`;
-    else if (/^[A-Za-z_$][\w$]*$/.test(key)) path += path === '' ? key : `.${key}`;
-    else path += `[${JSON.stringify(key.length > FOUND_LENGTH ? `${key.slice(0, FOUND_LENGTH)}...` : key)}]`;
-  }
-  return path;
+  return keys.reduce<string>(childPath, '');
 }
 
 /** A value as a message shows it: JSON, shortened. */

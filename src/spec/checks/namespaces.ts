@@ -1,5 +1,6 @@
 /** Namespaces and what needs them. Most texts are runc's. */
 
+import { childPath } from '../violations.ts';
 import type { Check } from './types.ts';
 import { createsNamespace, hasEntries, namespaceOf } from './types.ts';
 
@@ -57,7 +58,7 @@ export const namespaceChecks: readonly Check[] = [
       for (const [clock, offset] of Object.entries(offsets)) {
         if (!CLOCKS.includes(clock)) {
           report({
-            path: `${path}.${clock}`,
+            path: childPath(path, clock),
             found: offset,
             allowed: `only the clocks ${CLOCKS.join(' and ')}`,
           });
@@ -85,7 +86,7 @@ export const namespaceChecks: readonly Check[] = [
       }
       const inside = new Map<string, string>();
       for (const [name, device] of Object.entries(devices)) {
-        const path = `linux.netDevices[${JSON.stringify(name)}]`;
+        const path = childPath('linux.netDevices', name);
         const target = device.name || name;
         for (const [where, value] of [
           [path, name],
@@ -97,7 +98,7 @@ export const namespaceChecks: readonly Check[] = [
         }
         const other = inside.get(target);
         if (other !== undefined) {
-          const allowed = `a name that linux.netDevices[${JSON.stringify(other)}] does not get inside the container`;
+          const allowed = `a name that ${childPath('linux.netDevices', other)} does not get inside the container`;
           report({ path: `${path}.name`, found: target, allowed });
         }
         inside.set(target, name);

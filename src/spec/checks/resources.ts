@@ -1,5 +1,6 @@
 /** cgroup limits and Intel RDT: what is wrong on every host. What a host lacks is found when limits are applied. */
 
+import { childPath } from '../violations.ts';
 import type { Check } from './types.ts';
 
 export const resourceChecks: readonly Check[] = [
@@ -22,7 +23,7 @@ export const resourceChecks: readonly Check[] = [
     check({ linux }, report) {
       for (const [device, { hcaHandles, hcaObjects }] of Object.entries(linux?.resources?.rdma ?? {})) {
         if (hcaHandles !== undefined || hcaObjects !== undefined) continue;
-        const path = `linux.resources.rdma[${JSON.stringify(device)}]`;
+        const path = childPath('linux.resources.rdma', device);
         report({ path, found: undefined, allowed: 'at least one of hcaHandles and hcaObjects' });
       }
     },
@@ -43,7 +44,7 @@ export const resourceChecks: readonly Check[] = [
     reads: ['linux.resources.unified'],
     check({ linux }, report) {
       for (const [key, value] of Object.entries(linux?.resources?.unified ?? {})) {
-        const path = `linux.resources.unified[${JSON.stringify(key)}]`;
+        const path = childPath('linux.resources.unified', key);
         // The key becomes a file name in the cgroup's folder. Texts are runc's.
         if (key.includes('/')) {
           const text = `unified resource ${JSON.stringify(key)} must be a file name (no slashes)`;

@@ -6,6 +6,7 @@
  */
 
 import type { LinuxNamespaceType } from '../types.ts';
+import { childPath } from '../violations.ts';
 import type { Check } from './types.ts';
 import { namespaceOf } from './types.ts';
 
@@ -59,7 +60,7 @@ export const sysctlChecks: readonly Check[] = [
         const components = sysctlComponents(name);
         const refuse = (allowed: string, text: string): void =>
           report({
-            path: `linux.sysctl[${JSON.stringify(name)}]`,
+            path: childPath('linux.sysctl', name),
             found: value,
             allowed,
             text: `sysctl ${JSON.stringify(name)} ${text}`,

@@ -1,0 +1,182 @@
+/**
+ * A valid config with every property of the schema, for tests.
+ *
+ * @module
+ */
+import type { Spec } from './types.ts';
+
+/** Every property that runtime-spec 1.3.0 has on Linux, and the other platforms' sections. */
+export function fullSpec(): Spec {
+  const hook = () => ({ path: '/bin/true', args: ['true'], env: ['A=b'], timeout: 5 });
+  const mapping = () => [{ containerID: 0, hostID: 100000, size: 65536 }];
+  const throttle = () => [{ major: 8, minor: 0, rate: 1048576 }];
+  return {
+    ociVersion: '1.3.0',
+    root: { path: 'rootfs', readonly: true },
+    mounts: [
+      {
+        destination: '/data',
+        type: 'none',
+        source: '/srv/data',
+        options: ['rbind', 'ridmap'],
+        uidMappings: mapping(),
+        gidMappings: mapping(),
+      },
+    ],
+    process: {
+      terminal: true,
+      consoleSize: { height: 25, width: 80 },
+      cwd: '/',
+      env: ['PATH=/bin'],
+      args: ['sh', '-c', 'true'],
+      commandLine: 'sh',
+      rlimits: [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 4096 }],
+      apparmorProfile: 'acme',
+      capabilities: {
+        bounding: ['CAP_KILL'],
+        effective: ['CAP_KILL'],
+        inheritable: ['CAP_KILL'],
+        permitted: ['CAP_KILL'],
+        ambient: ['CAP_KILL'],
+      },
+      noNewPrivileges: true,
+      oomScoreAdj: -500,
+      scheduler: {
+        policy: 'SCHED_DEADLINE',
+        nice: 0,
+        priority: 0,
+        flags: ['SCHED_FLAG_RESET_ON_FORK'],
+        runtime: 1000000,
+        deadline: 2000000,
+        period: 3000000,
+      },
+      selinuxLabel: 'system_u:system_r:svirt_lxc_net_t:s0:c124,c675',
+      ioPriority: { class: 'IOPRIO_CLASS_IDLE', priority: 7 },
+      execCPUAffinity: { initial: '0-3,7', final: '4-6' },
+      user: { uid: 1, gid: 2, umask: 0o777, additionalGids: [3, 4], username: 'x' },
+    },
+    hostname: 'h',
+    domainname: 'd',
+    hooks: {
+      prestart: [hook()],
+      createRuntime: [hook()],
+      createContainer: [hook()],
+      startContainer: [hook()],
+      poststart: [hook()],
+      poststop: [hook()],
+    },
+    annotations: { 'com.example.key': 'value' },
+    linux: {
+      namespaces: [
+        { type: 'pid', path: '/proc/1/ns/pid' },
+        { type: 'network' },
+        { type: 'mount' },
+        { type: 'ipc' },
+        { type: 'uts', path: '' },
+        { type: 'user' },
+        { type: 'cgroup' },
+        { type: 'time' },
+      ],
+      uidMappings: mapping(),
+      gidMappings: mapping(),
+      timeOffsets: { boottime: { secs: 9, nanosecs: 5 }, monotonic: { secs: -9, nanosecs: 0 } },
+      devices: [
+        { type: 'c', path: '/dev/fuse', major: 10, minor: 229, fileMode: 438, uid: 0, gid: 0 },
+        { type: 'p', path: '/run/fifo' },
+      ],
+      netDevices: { eth1: { name: 'inside0' }, eth2: {} },
+      cgroupsPath: '/my/container',
+      resources: {
+        devices: [
+          { allow: false, access: 'rwm' },
+          { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' },
+          { allow: true, type: '', major: -1, minor: -1, access: '' },
+        ],
+        memory: {
+          limit: 536870912,
+          reservation: -1,
+          swap: 536870912,
+          kernel: -1,
+          kernelTCP: -1,
+          swappiness: 0,
+          disableOOMKiller: false,
+          useHierarchy: false,
+          checkBeforeUpdate: true,
+        },
+        cpu: {
+          shares: 1024,
+          quota: 1000000,
+          burst: 1000000,
+          period: 500000,
+          realtimeRuntime: 950000,
+          realtimePeriod: 1000000,
+          cpus: '2-3',
+          mems: '0-7',
+          idle: 0,
+        },
+        pids: { limit: 32771 },
+        blockIO: {
+          weight: 10,
+          leafWeight: 10,
+          weightDevice: [{ major: 8, minor: 0, weight: 500, leafWeight: 300 }],
+          throttleReadBpsDevice: throttle(),
+          throttleWriteBpsDevice: throttle(),
+          throttleReadIOPSDevice: throttle(),
+          throttleWriteIOPSDevice: throttle(),
+        },
+        hugepageLimits: [{ pageSize: '64KB', limit: 1000000 }],
+        network: { classID: 1048577, priorities: [{ name: 'eth0', priority: 500 }] },
+        rdma: { mlx5_1: { hcaHandles: 3, hcaObjects: 10000 } },
+        unified: { 'io.max': '259:0 rbps=2097152' },
+      },
+      intelRdt: {
+        closID: 'guaranteed_group',
+        schemata: ['L3:0=7f0;1=1f', 'MB:0=20;1=70'],
+        l3CacheSchema: 'L3:0=7f0;1=1f',
+        memBwSchema: 'MB:0=20;1=70',
+        enableMonitoring: true,
+      },
+      memoryPolicy: { mode: 'MPOL_INTERLEAVE', nodes: '0-1', flags: ['MPOL_F_STATIC_NODES'] },
+      sysctl: { 'net.ipv4.ip_forward': '1', 'kernel/shmmax': '1', 'fs.mqueue.msg_max': '9' },
+      seccomp: {
+        defaultAction: 'SCMP_ACT_ERRNO',
+        defaultErrnoRet: 38,
+        architectures: ['SCMP_ARCH_X86_64'],
+        flags: ['SECCOMP_FILTER_FLAG_LOG'],
+        listenerPath: '/run/agent.sock',
+        listenerMetadata: 'm',
+        syscalls: [
+          {
+            names: ['personality'],
+            action: 'SCMP_ACT_ERRNO',
+            errnoRet: 1,
+            args: [{ index: 0, value: 8, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }],
+          },
+          { names: ['mknod'], action: 'SCMP_ACT_NOTIFY' },
+        ],
+      },
+      rootfsPropagation: 'slave',
+      maskedPaths: ['/proc/kcore'],
+      readonlyPaths: ['/proc/sys'],
+      mountLabel: 'system_u:object_r:svirt_sandbox_file_t:s0:c715,c811',
+      personality: { domain: 'LINUX32', flags: [] },
+    },
+    vm: {
+      hypervisor: { path: '/usr/bin/qemu', parameters: ['-cpu', 'host'] },
+      kernel: { path: '/boot/vmlinuz', parameters: ['quiet'], initrd: '/boot/initrd' },
+      image: { path: '/srv/root.img', format: 'raw' },
+      hwConfig: {
+        deviceTree: '/srv/tree.dtb',
+        vcpus: 2,
+        memory: 4294967296,
+        dtdevs: ['/soc/uart'],
+        iomems: [{ firstGFN: 1, firstMFN: 2, nrMFNs: 3 }],
+        irqs: [42],
+      },
+    },
+    solaris: { milestone: 'svc:/milestone/container:default' },
+    windows: { layerFolders: ['C:\\Layers\\layer1'] },
+    zos: { devices: [] },
+    freebsd: { jail: { vnet: 'new' } },
+  };
+}
