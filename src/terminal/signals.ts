@@ -38,28 +38,58 @@ export const FORWARDED: readonly number[] = Array.from(
   (_, index) => index + 1,
 ).filter((signal) => OURS[signal] === undefined);
 
+/** Signals that are caught, and kept until it is known where they go. */
+export interface CaughtSignals {
+  /** Passes on what has come and what comes; what `send` throws is logged as a warning. */
+  forwardTo(send: (signal: number) => void): void;
+  /** Gives the signals their default actions back. */
+  release(): void;
+}
+
 /**
- * Catches every signal that is the container's.
+ * Catches every signal that is the container's from now on.
  *
- * @param send - passes a signal on; what it throws is logged as a warning
- * @returns gives the signals their default actions back
+ * To be called before the container's command is executed, so that there is no moment in which a signal would end the
+ * runtime and leave the container behind. The handlers run when the event loop does.
  */
-export function forwardSignals(send: (signal: number) => void): () => void {
+export function catchSignals(): CaughtSignals {
+  let send: ((signal: number) => void) | undefined;
+  const kept: number[] = [];
   const handlers = FORWARDED.map((signal) => {
     const name = signalName(signal) as NodeJS.Signals;
     const handler = (): void => {
-      try {
-        send(signal);
-      } catch (error) {
-        log.warn(`cannot forward ${name}: ${error instanceof Error ? error.message : String(error)}`);
-      }
+      if (send === undefined) kept.push(signal);
+      else forward(signal, send);
     };
     process.on(name, handler);
     return { name, handler };
   });
-  return () => {
-    for (const { name, handler } of handlers) process.off(name, handler);
+  return {
+    forwardTo: (target) => {
+      send = target;
+      for (const signal of kept.splice(0)) forward(signal, target);
+    },
+    release: () => {
+      for (const { name, handler } of handlers) process.off(name, handler);
+    },
   };
+}
+
+/** {@link catchSignals}, where it is known from the start where they go. */
+export function forwardSignals(send: (signal: number) => void): () => void {
+  const caught = catchSignals();
+  caught.forwardTo(send);
+  return caught.release;
+}
+
+function forward(signal: number, send: (signal: number) => void): void {
+  try {
+    send(signal);
+  } catch (error) {
+    log.warn(
+      `cannot forward ${signalName(signal)}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 /** The exit code that tells how a process ended, as shells have it: its own, or 128 and the number of the signal. */

@@ -13,7 +13,7 @@ import { TIOC } from '../../ffi/constants/index.ts';
 import { syscall } from '../../ffi/local.ts';
 import { attributes, setAttributes } from '../../ffi/terminal.ts';
 import { relayTerminal } from './relay.ts';
-import { exitCodeOf, FORWARDED, forwardSignals } from './signals.ts';
+import { catchSignals, exitCodeOf, FORWARDED } from './signals.ts';
 
 export interface Scenario {
   /** Run on the terminal, as the leader of its session. */
@@ -61,17 +61,19 @@ async function relay({ command = [], echo, mishap }: Scenario): Promise<void> {
 }
 
 async function printSignals(): Promise<void> {
+  const caught = catchSignals();
   const seen: number[] = [];
-  const stop = forwardSignals((signal) => {
-    seen.push(signal);
-    if (signal === 15) {
-      stop();
-      process.stdout.write(`${seen.join(' ')}\n`);
-      clearInterval(timer);
-    }
-  });
-  const timer = setInterval(() => {}, 1000);
   process.stdout.write(`${FORWARDED.join(' ')}\n`);
+  // What comes until then is kept.
+  await delay(300);
+  const timer = setInterval(() => {}, 1000);
+  caught.forwardTo((signal) => {
+    seen.push(signal);
+    if (signal !== 15) return;
+    caught.release();
+    clearInterval(timer);
+    process.stdout.write(`${seen.join(' ')}\n`);
+  });
 }
 
 if (process.argv[2]?.startsWith('{')) {
