@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { setMaxListeners } from 'node:events';
 import { run } from 'node:test';
 import { inspect } from 'node:util';
 import { runChecks } from './check.mjs';
@@ -143,6 +144,8 @@ if (files.length < process.argv.length - 2) await checks();
 
 if (files.length > 0) {
   const controller = new AbortController();
+  // Each file listens to it.
+  setMaxListeners(0, controller.signal);
   const watchdog = setTimeout(() => {
     totals.failed++;
     failures.push(`no test ended for ${TIMEOUT_MS / 1000} seconds: the run was stopped`);
