@@ -12,7 +12,7 @@ import { defaultSpec } from '../spec/default.ts';
 import { CONFIG_NAME } from '../spec/load.ts';
 
 export function run(ctx: CommandContext): number {
-  const path = `${ctx.flags.bundle ?? '.'}/${CONFIG_NAME}`;
+  const path = `${ctx.flags.bundle || '.'}/${CONFIG_NAME}`;
   const text = JSON.stringify(defaultSpec({ rootless: ctx.flags.rootless === true }), null, '\t');
   try {
     writeFileSync(path, text, { flag: 'wx', mode: 0o666 });

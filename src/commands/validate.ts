@@ -13,7 +13,7 @@ import type { Violation } from '../spec/violations.ts';
 import { specWarnings } from '../spec/warnings.ts';
 
 export function run(ctx: CommandContext): number {
-  const bundle = String(ctx.flags.bundle ?? '.');
+  const bundle = String(ctx.flags.bundle || '.');
   const json = ctx.flags.json === true;
   const { value, violations } = json ? readAsViolations(bundle) : readConfig(bundle);
   if (json) print(`${JSON.stringify(violations, null, 2)}\n`);

@@ -1,34 +1,37 @@
 /** Version, root, host names, annotations. */
 
-import type { Check } from './types.ts';
+import type { Spec } from '../types.ts';
+import type { Check, Report } from './types.ts';
 import { namespaceOf } from './types.ts';
 
 /** __NEW_UTS_LEN of the kernel, in bytes. */
 const UTS_LENGTH = 64;
 
+/** A function of its own, because in Bun the first call of any function that names Buffer costs 0.15 ms. */
+function byteLength(text: string): number {
+  return Buffer.byteLength(text);
+}
+
 /** The two names of a UTS namespace. runc's texts. */
-function utsName(field: 'hostname' | 'domainname', section: string): Check {
-  return {
-    name: `${field}-needs-uts`,
-    spec: section,
-    reads: [field, 'linux.namespaces'],
-    check(spec, report) {
-      const value = spec[field];
-      if (!value) return;
-      if (namespaceOf(spec, 'uts') === undefined) {
-        report({
-          path: field,
-          found: value,
-          allowed: 'nothing without a uts namespace in linux.namespaces',
-          text: `unable to set ${field} without a private UTS namespace`,
-        });
-      }
-      // No character takes more than 4 bytes.
-      if (value.length > UTS_LENGTH / 4 && Buffer.byteLength(value) > UTS_LENGTH) {
-        report({ path: field, found: value, allowed: `a name of at most ${UTS_LENGTH} bytes` });
-      }
-    },
-  };
+function checkUtsName(
+  spec: Spec,
+  field: 'hostname' | 'domainname',
+  value: string | undefined,
+  report: Report,
+): void {
+  if (!value) return;
+  if (namespaceOf(spec, 'uts') === undefined) {
+    report({
+      path: field,
+      found: value,
+      allowed: 'nothing without a uts namespace in linux.namespaces',
+      text: `unable to set ${field} without a private UTS namespace`,
+    });
+  }
+  // No character takes more than 4 bytes.
+  if (value.length > UTS_LENGTH / 4 && byteLength(value) > UTS_LENGTH) {
+    report({ path: field, found: value, allowed: `a name of at most ${UTS_LENGTH} bytes` });
+  }
 }
 
 export const generalChecks: readonly Check[] = [
@@ -56,8 +59,22 @@ export const generalChecks: readonly Check[] = [
       else if (root.path === '') report({ path: 'root.path', found: '', allowed: 'the path of a folder' });
     },
   },
-  utsName('hostname', 'config.md, Hostname'),
-  utsName('domainname', 'config.md, Domainname'),
+  {
+    name: 'hostname',
+    spec: 'config.md, Hostname',
+    reads: ['hostname', 'linux.namespaces'],
+    check(spec, report) {
+      checkUtsName(spec, 'hostname', spec.hostname, report);
+    },
+  },
+  {
+    name: 'domainname',
+    spec: 'config.md, Domainname',
+    reads: ['domainname', 'linux.namespaces'],
+    check(spec, report) {
+      checkUtsName(spec, 'domainname', spec.domainname, report);
+    },
+  },
   {
     name: 'annotation-keys',
     spec: 'config.md, Annotations',

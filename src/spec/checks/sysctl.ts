@@ -43,6 +43,10 @@ function namespaceOfSysctl(components: readonly string[]): LinuxNamespaceType | 
   return name === 'kernel.domainname' ? 'uts' : undefined;
 }
 
+function isFileName(part: string): boolean {
+  return part !== '' && part !== '.' && part !== '..';
+}
+
 const REFUSALS: Partial<Record<LinuxNamespaceType, string>> = {
   ipc: 'is not allowed in the hosts ipc namespace',
   network: 'is not allowed in host network namespace',
