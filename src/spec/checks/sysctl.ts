@@ -22,8 +22,8 @@ const IPC = new Set([
 ]);
 
 /**
- * A sysctl's name as a list of path components below /proc/sys. With a slash first, slashes separate; with a dot first, dots do,
- * and a slash stands for a dot within a name: `net.ipv4.conf.eth0/100.rp_filter` (sysctl.d(5)).
+ * A sysctl's name as a list of path components below /proc/sys. With a slash first, slashes separate; with a dot
+ * first, dots do, and a slash stands for a dot within a name: `net.ipv4.conf.eth0/100.rp_filter` (sysctl.d(5)).
  */
 export function sysctlComponents(name: string): string[] {
   const slash = name.indexOf('/');
@@ -70,10 +70,7 @@ export const sysctlChecks: readonly Check[] = [
             text: `sysctl ${JSON.stringify(name)} ${text}`,
           });
         // net.//.kernel.core_pattern is net/../kernel/core_pattern.
-        if (
-          components.length < 2 ||
-          components.some((part) => part === '' || part === '.' || part === '..')
-        ) {
+        if (components.length < 2 || !components.every(isFileName)) {
           refuse('a name such as net.ipv4.ip_forward', 'is not a valid name');
           continue;
         }
