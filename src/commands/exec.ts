@@ -13,6 +13,7 @@ import { preservedFds } from '../container/prepare.ts';
 import { readState } from '../container/state.ts';
 import { statusOf } from '../container/status.ts';
 import { RuntsError } from '../errors.ts';
+import type { CaughtSignals } from '../terminal/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id, ...args] = ctx.operands as [string, ...string[]];
@@ -32,19 +33,24 @@ export async function run(ctx: CommandContext): Promise<number> {
   const detach = ctx.flags.detach === true;
   const consoleSocket = text(ctx, 'console-socket');
   checkTerminal(process.terminal === true, detach, consoleSocket);
+  const { catchSignals } = await import('../terminal/signals.ts');
+  let signals: CaughtSignals | undefined;
   const executed = await execIn(state, {
     process,
     consoleSocket,
     pidFile: text(ctx, 'pid-file'),
     cgroup: text(ctx, 'cgroup'),
     preserveFds: preservedFds(ctx, false),
+    beforeCommand: () => {
+      if (!detach) signals = catchSignals();
+    },
   });
   if (detach) {
     closeSync(executed.pidfd);
     return 0;
   }
   const { waitInForeground } = await import('../container/foreground.ts');
-  return waitInForeground(executed);
+  return waitInForeground(executed, signals!);
 }
 
 function text(ctx: CommandContext, flag: string): string | undefined {

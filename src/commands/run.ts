@@ -7,6 +7,7 @@
 import type { CommandContext } from '../cli/types.ts';
 import { createContainer } from '../container/create.ts';
 import { prepare } from '../container/prepare.ts';
+import type { CaughtSignals } from '../terminal/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
@@ -17,9 +18,16 @@ export async function run(ctx: CommandContext): Promise<number> {
     const { becomeSubreaper } = await import('../../ffi/processes.ts');
     becomeSubreaper();
   }
-  const created = await createContainer(ctx, prepared);
+  if (!foreground) {
+    (await createContainer(ctx, prepared)).lock.release();
+    return 0;
+  }
+  const { catchSignals } = await import('../terminal/signals.ts');
+  let signals: CaughtSignals | undefined;
+  const created = await createContainer(ctx, prepared, () => {
+    signals = catchSignals();
+  });
   created.lock.release();
-  if (!foreground) return 0;
   const { superviseForeground } = await import('../container/foreground.ts');
-  return superviseForeground(created, { keep: ctx.flags.keep === true });
+  return superviseForeground(created, signals!, { keep: ctx.flags.keep === true });
 }

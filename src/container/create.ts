@@ -22,6 +22,8 @@ import { syscall } from '../../ffi/local.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
 import { type CreatedCgroup, checkUnused, createCgroup, undoCreate } from '../cgroup/create.ts';
+import { enableControllers } from '../cgroup/enable.ts';
+import type { Scope } from '../cgroup/systemd/scope.ts';
 import { errnoText } from '../cli/present.ts';
 import { ensureRoot } from '../cli/root.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -36,6 +38,7 @@ import { type Lock, lockContainer } from './lock.ts';
 import type { Prepared } from './prepare.ts';
 import { identify } from './process.ts';
 import {
+  type CgroupState,
   type ContainerState,
   cgroupDirectory,
   makeStateDirectory,
@@ -62,6 +65,8 @@ class Creation {
   readonly state: ContainerState;
   lock: Lock | null = null;
   cgroup: CreatedCgroup | null = null;
+  /** The unit that holds the cgroup, with the systemd manager. */
+  scope: Scope | null = null;
   /** Descriptors to hand over, by name in the program. */
   readonly handed: Record<string, number> = {};
   channel: Channel | null = null;
@@ -69,7 +74,11 @@ class Creation {
   executor = 0;
   init = 0;
 
-  constructor(prepared: Prepared, state: ContainerState) {
+  constructor(
+    prepared: Prepared,
+    state: ContainerState,
+    readonly beforeCommand: () => void,
+  ) {
     this.prepared = prepared;
     this.state = state;
   }
@@ -96,11 +105,46 @@ const ACTIONS: {
 
   cgroup: (creation, step) => {
     const mountpoint = creation.prepared.facts.cgroupMount ?? '';
-    creation.cgroup = createCgroup(mountpoint, step.path);
+    creation.cgroup = createCgroup(mountpoint, step.path, new Set(step.controllers));
     creation.handed.cgroup = openSync(
       creation.cgroup.directory,
       fsConstants.O_RDONLY | fsConstants.O_DIRECTORY,
     );
+  },
+
+  scope: async (creation, step) => {
+    const { startScope } = await import('../cgroup/systemd/scope.ts');
+    const cgroup = creation.state.cgroup!;
+    // From here on there may be a unit to remove.
+    creation.cgroup = { directory: cgroupDirectory(cgroup), made: [] };
+    creation.scope = startScope(step, creation.init, creation.prepared.spec.annotations ?? {});
+    cgroup.path = creation.scope.path;
+    creation.cgroup.directory = cgroupDirectory(cgroup);
+    writeState(creation.state);
+    enableControllers(cgroup.mountpoint, cgroup.path, new Set(step.controllers));
+  },
+
+  cgroupOwner: async (creation, step) => {
+    const { delegateCgroup } = await import('../cgroup/delegate.ts');
+    delegateCgroup(creation.cgroup!.directory, step.uid);
+  },
+
+  cgroupLimits: async (creation, step) => {
+    const { applyWrites } = await import('../cgroup/apply.ts');
+    const cgroup = creation.state.cgroup!;
+    creation.scope?.setLimits(creation.state.resources ?? {});
+    applyWrites(cgroup, step.writes);
+    // A limit below what is in use succeeds, and costs init its life.
+    if (step.writes.some(({ file }) => file === 'memory.max')) {
+      const { oomFailure } = await import('../cgroup/oom.ts');
+      const failure = oomFailure(cgroup);
+      if (failure !== undefined) throw failure;
+    }
+  },
+
+  deviceRules: async (creation, step) => {
+    const { applyDeviceRules } = await import('../cgroup/devices/apply.ts');
+    applyDeviceRules(creation.cgroup!.directory, step.rules);
   },
 
   fifo: (creation, step) => {
@@ -141,14 +185,14 @@ const ACTIONS: {
   },
 
   await: (creation, step) => {
-    if (step.note !== 'INIT') {
+    if (step.note !== 'INIT' && step.note !== 'INIT_UNPLACED') {
       creation.channel!.expect(TAG[step.note]);
       return;
     }
     const note = creation.channel!.expect(TAG.INIT, TAG.INIT_UNPLACED);
     creation.init = Number(note.value);
     creation.state.init = identify(creation.init) ?? null;
-    if (note.tag === TAG.INIT_UNPLACED) {
+    if (note.tag === TAG.INIT_UNPLACED && step.note === 'INIT') {
       placeInCgroup(creation);
       creation.channel!.go();
     }
@@ -182,25 +226,41 @@ const ACTIONS: {
 
   execed: (creation) => creation.channel!.expectExec(),
 
-  go: (creation) => creation.channel!.go(),
+  go: (creation, step) => {
+    if (step.command === true) creation.beforeCommand();
+    creation.channel!.go();
+  },
 };
 
 /**
  * Brings the container up: to the pause before execve for `create`, through execve for `run`. On failure everything
- * that was made is removed.
+ * that was made is removed. `beforeCommand` is called before anything of the container can run.
  */
-export async function createContainer(ctx: CommandContext, prepared: Prepared): Promise<Created> {
+export async function createContainer(
+  ctx: CommandContext,
+  prepared: Prepared,
+  beforeCommand: () => void = () => {},
+): Promise<Created> {
   for (const warning of prepared.plan.warnings) log.warn(warning);
   ensureRoot(ctx.global);
-  const creation = new Creation(prepared, initialState(ctx, prepared));
+  const creation = new Creation(prepared, initialState(ctx, prepared), beforeCommand);
   try {
     for (const step of prepared.plan.host) await perform(creation, step);
   } catch (error) {
+    const failure = await explain(error, creation);
     await abandon(creation);
-    throw error;
+    throw failure;
   }
   creation.channel?.close();
+  creation.scope?.close();
   return { state: creation.state, lock: creation.lock!, pid: creation.init, console: creation.console };
+}
+
+/** What killed init stands in the cgroup's counters, which are gone with it. */
+async function explain(error: unknown, { cgroup, state }: Creation): Promise<unknown> {
+  if (cgroup === null || !(error instanceof RuntsError && error.code === 'E_INIT')) return error;
+  const { oomFailure } = await import('../cgroup/oom.ts');
+  return oomFailure(state.cgroup!) ?? error;
 }
 
 function perform<Name extends HostStep['step']>(
@@ -223,10 +283,7 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     phase: 'creating',
     creator: identify('self') ?? { pid: process.pid, startTime: 0 },
     init: null,
-    cgroup:
-      options.cgroupPath === null
-        ? null
-        : { manager: 'cgroupfs', mountpoint: facts.cgroupMount ?? '', path: options.cgroupPath },
+    cgroup: options.cgroupPath === null ? null : cgroupState(options, facts.cgroupMount ?? ''),
     ociVersion: spec.ociVersion,
     bundle: options.bundle,
     rootfs: options.rootfs,
@@ -249,6 +306,12 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
   };
+}
+
+function cgroupState({ cgroupPath, scope }: Prepared['options'], mountpoint: string): CgroupState {
+  const path = cgroupPath ?? '';
+  if (scope === undefined) return { manager: 'cgroupfs', mountpoint, path };
+  return { manager: 'systemd', mountpoint, path, unit: scope.unit, user: scope.user };
 }
 
 function readExecutor(): Uint8Array {

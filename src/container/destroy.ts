@@ -19,7 +19,13 @@ import { ociState } from './status.ts';
  */
 export async function destroy(root: string, id: string, target: Target): Promise<void> {
   await killAndWait(target);
-  if (target.cgroup !== null) removeCgroup(cgroupDirectory(target.cgroup));
+  if (target.cgroup !== null) {
+    if (target.cgroup.manager === 'systemd') {
+      const { removeScope, unitOf } = await import('../cgroup/systemd/scope.ts');
+      removeScope(unitOf(target.cgroup));
+    }
+    removeCgroup(cgroupDirectory(target.cgroup));
+  }
   removeStateDirectory(root, id);
 }
 

@@ -32,6 +32,8 @@ export interface ExecOptions {
   /** Path of a cgroup below the container's own. */
   cgroup?: string;
   preserveFds: number;
+  /** Called before the command runs. */
+  beforeCommand?: () => void;
 }
 
 export interface Executed {
@@ -95,6 +97,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       const { setLimits } = await import('../linux/limits.ts');
       setLimits(pid, options.process.rlimits ?? []);
     }
+    options.beforeCommand?.();
     channel.go();
     channel.expect(TAG.EXECUTING);
     channel.expectExec();

@@ -7,7 +7,7 @@
 import { closeSync } from 'node:fs';
 import { pidfdOpen, pidfdSendSignal, waitForExit } from '../../ffi/processes.ts';
 import { RuntsError } from '../errors.ts';
-import { forwardSignals } from '../terminal/signals.ts';
+import { type CaughtSignals, exitCodeOf } from '../terminal/signals.ts';
 import type { Created } from './create.ts';
 import { destroy, runPoststop } from './destroy.ts';
 import { lockContainer } from './lock.ts';
@@ -21,26 +21,44 @@ export interface Supervised {
   console: number | null;
 }
 
-/** Waits for the container's end and removes it. Gives its exit code, 128 + N when a signal ended it. */
-export async function superviseForeground(created: Created, options: { keep: boolean }): Promise<number> {
+/**
+ * Waits for the container's end and removes it. Gives its exit code, 128 + N when a signal ended it.
+ *
+ * @param signals - caught since before the command ran; released here
+ */
+export async function superviseForeground(
+  created: Created,
+  signals: CaughtSignals,
+  options: { keep: boolean },
+): Promise<number> {
   const { pid, console } = created;
   const pidfd = pidfdOpen(pid);
   if (pidfd === undefined)
     throw new RuntsError('E_INIT', 'container init died before it could be waited for');
-  const code = await waitInForeground({ pid, pidfd, console });
-  if (!options.keep) await remove(created);
-  return code;
+  return await waitInForeground({ pid, pidfd, console }, signals, async () => {
+    if (!options.keep) await remove(created);
+  });
 }
 
-/** Waits for a child's end, with signals forwarded and the terminal relayed. Closes the pidfd. */
-export async function waitInForeground({ pid, pidfd, console }: Supervised): Promise<number> {
-  const stopForwarding = forwardSignals((signal) => pidfdSendSignal(pidfd, signal));
+/** Waits for a child's end, with signals forwarded and the terminal relayed, then cleans up. Closes the pidfd. */
+export async function waitInForeground(
+  { pid, pidfd, console }: Supervised,
+  signals: CaughtSignals,
+  cleanUp: () => Promise<void> = async () => {},
+): Promise<number> {
+  let ended = false;
+  signals.forwardTo((signal) => {
+    if (!ended) pidfdSendSignal(pidfd, signal);
+  });
   const relay = console === null ? null : await startRelay(console);
   const status = await waitForExit({ pid, pidfd }, true);
-  stopForwarding();
-  await relay?.finish();
+  ended = true;
   closeSync(pidfd);
-  return status.code ?? 128 + (status.signal ?? 0);
+  await relay?.finish();
+  await cleanUp();
+  // Only now: a signal on the way here would leave the terminal raw or the container half removed.
+  signals.release();
+  return exitCodeOf(status);
 }
 
 async function startRelay(console: number): Promise<{ finish: () => Promise<void> }> {

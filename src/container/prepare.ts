@@ -6,8 +6,7 @@
 
 import { fstatSync, lstatSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
-import { cgroupFacts } from '../cgroup/facts.ts';
-import { cgroupPath } from '../cgroup/path.ts';
+import { type ChosenCgroup, chooseCgroup } from '../cgroup/choose.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
@@ -52,6 +51,7 @@ export function prepare(ctx: CommandContext, intent: Intent): Prepared {
     stateDir: stateDirectory(ctx.global.root, intent.id),
     mode: intent.mode,
     cgroupPath: cgroup?.path ?? null,
+    scope: cgroup?.scope,
     consoleSocket: text(ctx, 'console-socket'),
     noPivot: ctx.flags['no-pivot'] === true,
     noNewKeyring: ctx.flags['no-new-keyring'] === true,
@@ -106,20 +106,9 @@ function rootfsPath(spec: Spec, bundle: string, dryRun: boolean): string {
   return realpathSync(path);
 }
 
-function cgroupOf(
-  ctx: CommandContext,
-  spec: Spec,
-  intent: Intent,
-): { mountpoint: string; path: string } | null {
-  if (ctx.global.cgroupManager === 'disabled') return null;
-  if (ctx.global.cgroupManager === 'systemd') {
-    throw new RuntsError('E_UNSUPPORTED', 'the systemd cgroup manager is not supported yet', {
-      hint: 'leave --systemd-cgroup out',
-    });
-  }
+function cgroupOf(ctx: CommandContext, spec: Spec, intent: Intent): ChosenCgroup | null {
   try {
-    const { mountpoint, own } = cgroupFacts();
-    return { mountpoint, path: cgroupPath(spec.linux?.cgroupsPath, intent.id, own) };
+    return chooseCgroup(ctx.global, spec, intent.id);
   } catch (error) {
     if (intent.dryRun)
       return { mountpoint: '/sys/fs/cgroup', path: spec.linux?.cgroupsPath || `/${intent.id}` };

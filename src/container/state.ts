@@ -33,6 +33,8 @@ export interface CgroupState {
   path: string;
   /** Name of the systemd unit that owns the cgroup; only with the systemd manager. */
   unit?: string;
+  /** The unit is one of the user's own systemd. */
+  user?: boolean;
 }
 
 /** How far the runtime got. What the kernel knows (running, dead, frozen) isn't written but asked for. */

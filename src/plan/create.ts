@@ -12,10 +12,11 @@ import type { Cell } from '../../ffi/program.ts';
 import { Program, valueIn, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Hooks, Process, Spec } from '../spec/types.ts';
+import { type CgroupSteps, planCgroup } from './cgroup.ts';
 import { planConsole } from './console.ts';
 import { planDevices } from './devices.ts';
 import { devIsBound, planMounts } from './mounts.ts';
-import { hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
+import { clonesIntoCgroup, hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
 import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
 import { planProcess, planSession, stringAddress } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
@@ -42,7 +43,9 @@ export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): 
   requireNamespaces(spec);
   const hooks = createHooks(spec.hooks);
   planInit(ctx, spec, process, hooks.length > 0);
-  return { host: hostSteps(spec, options, hooks), program: ctx.program, warnings: ctx.warnings };
+  const cgroup = planCgroup(spec, options);
+  ctx.warnings.push(...cgroup.warnings);
+  return { host: hostSteps(spec, options, hooks, cgroup), program: ctx.program, warnings: ctx.warnings };
 }
 
 function requireProcess(spec: Spec): Process {
@@ -72,16 +75,19 @@ function createHooks(hooks: Hooks | undefined): { phase: (typeof CREATE_HOOKS)[n
   );
 }
 
-function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof createHooks>): HostStep[] {
+function hostSteps(
+  spec: Spec,
+  options: PlanOptions,
+  hooks: ReturnType<typeof createHooks>,
+  cgroup: CgroupSteps,
+): HostStep[] {
   const namespaces = spec.linux?.namespaces ?? [];
   const terminal = spec.process?.terminal === true;
   const create = options.mode === 'create';
   const steps: HostStep[] = [{ step: 'state', path: options.stateDir }];
   const fds = ['sync'];
-  if (options.cgroupPath !== null) {
-    steps.push({ step: 'cgroup', path: options.cgroupPath, field: 'linux.cgroupsPath' });
-    fds.push('cgroup');
-  }
+  steps.push(...cgroup.before);
+  if (clonesIntoCgroup(options)) fds.push('cgroup');
   if (create) {
     steps.push({ step: 'fifo', path: `${options.stateDir}/exec.fifo` });
     steps.push({ step: 'fifo', path: `${options.stateDir}/result.fifo` });
@@ -97,15 +103,19 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
     steps.push({ step: 'idMaps', uid: spec.linux?.uidMappings ?? [], gid: spec.linux?.gidMappings ?? [] });
     steps.push({ step: 'go' });
   }
-  steps.push({ step: 'await', note: 'INIT' });
+  if (cgroup.withInit.length === 0) steps.push({ step: 'await', note: 'INIT' });
+  else steps.push({ step: 'await', note: 'INIT_UNPLACED' }, ...cgroup.withInit, { step: 'go' });
   // The state names the cgroup already, through which a killed runtime's container is found; without one by its pid.
   if (hooks.length > 0 || options.cgroupPath === null) steps.push({ step: 'saveState', status: 'creating' });
   if (hooks.length > 0) {
     steps.push({ step: 'await', note: 'HOOKS' });
+    // Hooks find the limits in force; some change the device rules.
+    steps.push(...cgroup.limits);
     for (const { phase, count } of hooks) steps.push({ step: 'hooks', phase, count });
     steps.push({ step: 'go' });
   }
   steps.push({ step: 'await', note: 'READY' });
+  if (hooks.length === 0) steps.push(...cgroup.limits);
   const limits = spec.process?.rlimits ?? [];
   if (limits.length > 0 && hasNamespace(namespaces, 'user'))
     steps.push({ step: 'limits', count: limits.length });
@@ -113,7 +123,7 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
   // `created` reads as `running`.
   steps.push({ step: 'saveState', status: 'created' });
   if (options.pidFile !== undefined) steps.push({ step: 'pidFile', path: options.pidFile });
-  if (create) return [...steps, { step: 'go' }];
+  if (create) return [...steps, { step: 'go', command: true }];
   const later = (phase: 'startContainer' | 'poststart'): HostStep[] => {
     const count = spec.hooks?.[phase]?.length ?? 0;
     return count > 0 ? [{ step: 'hooks', phase, count }] : [];
@@ -121,7 +131,7 @@ function hostSteps(spec: Spec, options: PlanOptions, hooks: ReturnType<typeof cr
   return [
     ...steps,
     ...later('startContainer'),
-    { step: 'go' },
+    { step: 'go', command: true },
     { step: 'await', note: 'EXECUTING' },
     { step: 'execed' },
     ...later('poststart'),

@@ -4,17 +4,33 @@
  * @module
  */
 
+import type { DeviceRule } from '../cgroup/devices/rules.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import type { HostStep } from './types.ts';
 
 const map = (m: LinuxIDMapping): string => `${m.containerID} ${m.hostID} ${m.size}`;
 
-function describe(step: HostStep): string {
+/** As the kernel's v1 devices.list has it: `c 1:3 rwm`. */
+function rule({ allow, type, major, minor, access }: DeviceRule): string {
+  const letters = ['m', 'r', 'w'].filter((_, bit) => (access & (1 << bit)) !== 0).join('');
+  return `${allow ? 'allow' : 'deny '} ${type} ${major ?? '*'}:${minor ?? '*'} ${letters}`;
+}
+
+/** One step, of one or more lines. */
+function describe(step: HostStep): string | string[] {
   switch (step.step) {
     case 'state':
       return `make state folder     ${step.path}`;
     case 'cgroup':
       return `make cgroup           ${step.path}`;
+    case 'scope':
+      return `start unit            ${step.unit} in ${step.slice} (${step.user ? 'user' : 'system'} bus)`;
+    case 'cgroupOwner':
+      return `change cgroup owner   to ${step.uid}`;
+    case 'cgroupLimits':
+      return step.writes.map(({ file, value }) => `write limit           ${file} ${JSON.stringify(value)}`);
+    case 'deviceRules':
+      return step.rules.map((each) => `device rule           ${rule(each)}`);
     case 'fifo':
       return `make fifo             ${step.path}`;
     case 'console':
@@ -42,5 +58,5 @@ function describe(step: HostStep): string {
 
 /** One line a step. */
 export function formatHostSteps(steps: readonly HostStep[]): string[] {
-  return steps.map(describe);
+  return steps.flatMap(describe);
 }

@@ -12,7 +12,7 @@ import type { Cell } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
 import type { LinuxNamespace } from '../spec/types.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
-import type { PlanContext } from './types.ts';
+import type { PlanContext, PlanOptions } from './types.ts';
 
 type NamespaceType = LinuxNamespace['type'];
 
@@ -108,6 +108,11 @@ export function planBecomeRoot(ctx: PlanContext): void {
   ctx.program.call('setresuid', [0, 0, 0]);
 }
 
+/** Whether init begins its life in its cgroup. systemd only takes a process that is there, so then it is moved. */
+export function clonesIntoCgroup({ cgroupPath, scope }: PlanOptions): boolean {
+  return cgroupPath !== null && scope === undefined;
+}
+
 /**
  * Clones init as a child of the runtime (CLONE_PARENT) directly into its cgroup, and ends this process.
  *
@@ -127,8 +132,21 @@ function planClone(ctx: PlanContext, namespaces: readonly LinuxNamespace[], scra
   const init = program.label('init');
   const cloneArgs = (all: number | bigint, cgroup: 'cgroup' | 'none'): ReturnType<typeof words> =>
     words('clone_args', [all, 0, 0, 0, 0, 0, 0, 0, 0, 0, cgroup === 'cgroup' ? FD.cgroup : 0]);
+  const cloneUnplaced = (): void => {
+    const waiting = program.label('unplacedInit');
+    program.call('clone3', [cloneArgs(flags, 'none'), CLONE_ARGS_SIZE], { store: pid });
+    program.jumpIf(valueIn(pid), '==', 0, waiting);
+    program.notify(TAG.INIT_UNPLACED, valueIn(pid), null, 0, 'move it into its cgroup');
+    program.call('exit_group', [0]);
+    program.place(waiting);
+    waitForParent(program, scratch, 'until it is in its cgroup');
+  };
   program.within('linux.namespaces', () => {
-    if (ctx.options.cgroupPath !== null) {
+    if (ctx.options.scope !== undefined) {
+      cloneUnplaced();
+      return;
+    }
+    if (clonesIntoCgroup(ctx.options)) {
       program.call('clone3', [cloneArgs(BigInt(flags) | CLONE.INTO_CGROUP, 'cgroup'), CLONE_ARGS_SIZE], {
         store: pid,
         tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'EINVAL'],
@@ -137,13 +155,7 @@ function planClone(ctx: PlanContext, namespaces: readonly LinuxNamespace[], scra
       program.jumpIf(valueIn(pid), '==', 0, init);
       program.jump(placed);
       program.place(unplaced);
-      program.call('clone3', [cloneArgs(flags, 'none'), CLONE_ARGS_SIZE], { store: pid });
-      const moved = program.label('unplacedInit');
-      program.jumpIf(valueIn(pid), '==', 0, moved);
-      program.notify(TAG.INIT_UNPLACED, valueIn(pid), null, 0, 'move it into its cgroup');
-      program.call('exit_group', [0]);
-      program.place(moved);
-      waitForParent(program, scratch, 'until it is in its cgroup');
+      cloneUnplaced();
       program.jump(init);
       program.place(placed);
     } else {

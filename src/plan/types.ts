@@ -6,6 +6,9 @@
 
 import type { Program } from '../../ffi/program.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
+import type { DeviceRule } from '../cgroup/devices/rules.ts';
+import type { ScopeName } from '../cgroup/systemd/names.ts';
+import type { Write } from '../cgroup/write.ts';
 import type { HookPhase } from '../hooks/run.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 
@@ -38,6 +41,8 @@ export interface PlanOptions {
   mode: 'create' | 'run';
   /** Path of the cgroup below {@link HostFacts.cgroupMount}, or null for none. */
   cgroupPath: string | null;
+  /** The unit that systemd makes for the cgroup; without it the runtime makes the cgroup itself. */
+  scope?: ScopeName;
   /** Where the terminal's master goes; required when process.terminal. */
   consoleSocket?: string;
   noPivot: boolean;
@@ -50,11 +55,15 @@ export interface PlanOptions {
 /** A step of the parent, in order. `await` steps read a note of the executor, `go` answers it. */
 export type HostStep =
   | { step: 'state'; path: string }
-  | { step: 'cgroup'; path: string; field: string }
+  | { step: 'cgroup'; path: string; field: string; controllers: readonly string[] }
+  | ({ step: 'scope'; controllers: readonly string[] } & ScopeName)
+  | { step: 'cgroupOwner'; uid: number }
+  | { step: 'cgroupLimits'; writes: readonly Write[] }
+  | { step: 'deviceRules'; rules: readonly DeviceRule[] }
   | { step: 'fifo'; path: string }
   | { step: 'console'; path: string }
   | { step: 'spawn'; fds: readonly string[] }
-  | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'HOOKS' | 'READY' | 'EXECUTING' }
+  | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'INIT_UNPLACED' | 'HOOKS' | 'READY' | 'EXECUTING' }
   | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
   | { step: 'saveState'; status: 'creating' | 'created' }
   | { step: 'hooks'; phase: HookPhase; count: number }
@@ -62,7 +71,8 @@ export type HostStep =
   | { step: 'pidFile'; path: string }
   /** End of file on the socket: execve closed it. */
   | { step: 'execed' }
-  | { step: 'go' };
+  /** `command`: what goes on now is the container's command, or its wait for `start`. */
+  | { step: 'go'; command?: true };
 
 export interface Plan {
   host: readonly HostStep[];
