@@ -87,7 +87,7 @@ function readBundleFile(bundleDir: string): JsonDocument {
 /** What the text tells about the value: most configs hold neither null nor NUL, and need no walk to find out. */
 function prepared({ value, text }: JsonDocument): { value: unknown; options: { mayHoldNul: boolean } } {
   return {
-    value: text.includes('null') ? withoutNulls(value) : value,
+    value: text.includes('null') && /:\s*null\b/.test(text) ? withoutNulls(value) : value,
     options: { mayHoldNul: text.includes('\\u0000') },
   };
 }

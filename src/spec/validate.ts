@@ -8,7 +8,7 @@ import type { Failure } from '../../schemas/generated/validate.mjs';
 import { validateConfig, validateProcess, validateResources } from '../../schemas/generated/validate.mjs';
 import { CHECKS } from './checks/index.ts';
 import { nulInStrings } from './checks/strings.ts';
-import type { Check } from './checks/types.ts';
+import type { Check, Finding } from './checks/types.ts';
 import { MAX_DEPTH } from './json-file.ts';
 import type { LinuxResources, Process, Spec } from './types.ts';
 import { displayPath, type Violation, violation } from './violations.ts';
@@ -76,22 +76,24 @@ function validate(
   check: RunChecks,
   options: ValidateOptions,
 ): Violation[] {
-  let value = data;
-  let failures = validator(value);
-  if (failures.some(({ path }) => at(value, keysOf(path)) === null)) {
-    value = withoutNulls(value);
-    failures = validator(value);
-  }
-  // Checks of a well-formed config are the common case; only then no text is made.
-  const violations = failures.length === 0 ? [] : schemaViolations(value, failures);
-  violations.push(
+  const failures = validator(data);
+  const violations = failures.length === 0 ? check(data, []) : explain(data, failures, validator, check);
+  if (options.mayHoldNul !== false) violations.push(...nulInStrings(data));
+  return violations;
+}
+
+/** Apart from {@link validate}, so that a valid config doesn't pay for it. */
+function explain(data: unknown, failures: Failure[], validator: Validator, check: RunChecks): Violation[] {
+  const hasNulls = failures.some(({ path }) => at(data, keysOf(path)) === null);
+  const value = hasNulls ? withoutNulls(data) : data;
+  const violations = schemaViolations(value, hasNulls ? validator(value) : failures);
+  return [
+    ...violations,
     ...check(
       value,
       violations.map(({ path }) => path),
     ),
-  );
-  if (options.mayHoldNul !== false) violations.push(...nulInStrings(value));
-  return violations;
+  ];
 }
 
 /** One for each path: of the failures of a field, the last is the most precise (an enum after its type). */
@@ -131,18 +133,20 @@ function at(value: unknown, keys: string[]): unknown {
 /** Runs the checks that read nothing of what the schema has refused: the rest of the spec is as its types say. */
 function runChecks(checks: readonly Check[], spec: Spec, failed: readonly string[]): Violation[] {
   const violations: Violation[] = [];
-  for (const { name, spec: section, reads, check } of checks) {
-    if (failed.length > 0 && reads.some((path) => failed.some((other) => overlaps(path, other)))) continue;
-    check(spec, ({ path, found, allowed, text }) => {
-      const message = text === undefined ? undefined : `${path}: ${text}`;
-      violations.push({
-        ...violation(path, found, allowed, name),
-        ...(message !== undefined && { message }),
-        spec: section,
-      });
-    });
+  for (const check of checks) {
+    if (failed.length > 0 && readsAny(check, failed)) continue;
+    check.check(spec, (finding) => violations.push(violationOf(check, finding)));
   }
   return violations;
+}
+
+function readsAny({ reads }: Check, failed: readonly string[]): boolean {
+  return reads.some((path) => failed.some((other) => overlaps(path, other)));
+}
+
+function violationOf(check: Check, { path, found, allowed, text }: Finding): Violation {
+  const usual = violation(path, found, allowed, check.name);
+  return { ...usual, ...(text !== undefined && { message: `${path}: ${text}` }), spec: check.spec };
 }
 
 /** Whether one of two paths lies within the other. */
