@@ -32,6 +32,8 @@ export function makeRootfs(folder: string): string {
   const busybox = findBusybox();
   if (busybox === undefined) throw new Error('tests with containers need a static busybox');
   for (const name of FOLDERS) mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
+  // Every user of a container may enter it, however private the folder was made.
+  chmodSync(folder, 0o755);
   chmodSync(join(folder, 'tmp'), 0o1777);
   // A file of its own: a container that writes to it must not change another's, let alone the host's.
   copyFileSync(busybox, join(folder, 'bin/busybox'), constants.COPYFILE_FICLONE);
