@@ -10,9 +10,10 @@ import { fakeState, putState, sleeper, temporaryDirectory } from '../container/f
 import { identify, type ProcessIdentity } from '../container/process.ts';
 import { fifoPath, makeStateDirectory, statePath } from '../container/state.ts';
 import { type ErrorCode, RuntsError } from '../errors.ts';
+import { userNames } from '../linux/users.ts';
 import { run as deleteRun } from './delete.ts';
 import { run as killRun } from './kill.ts';
-import { table, userNames } from './list.ts';
+import { table } from './list.ts';
 
 const DEAD: ProcessIdentity = { pid: process.pid, startTime: 1 };
 const me = identify('self') as ProcessIdentity;

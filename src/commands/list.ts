@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { print } from '../cli/output.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -12,23 +12,13 @@ import { isId } from '../container/id.ts';
 import { type ContainerState, readState } from '../container/state.ts';
 import { type StateOutput, stateOutput } from '../container/status.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { hostUsers, userNames } from '../linux/users.ts';
 import { log } from '../log.ts';
 
 const HEADER = ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'] as const;
 /** Least width of a column and the space after its longest cell: runc's tabwriter settings, which scripts cut by. */
 const MIN_WIDTH = 12;
 const PADDING = 3;
-
-/** Names of the users in the text of /etc/passwd, by id; the first entry of an id counts, as in getpwuid(3). */
-export function userNames(passwd: string): Map<number, string> {
-  const names = new Map<number, string>();
-  for (const line of passwd.split('\n')) {
-    const [name, , uid] = line.split(':');
-    if (!name || !uid || !/^\d+$/.test(uid)) continue;
-    if (!names.has(Number(uid))) names.set(Number(uid), name);
-  }
-  return names;
-}
 
 /** Control characters of a path would break the table apart: they are shown as in JSON. */
 function printable(text: string): string {
@@ -80,12 +70,7 @@ function readAll(root: string, explicit: boolean): ContainerState[] {
 }
 
 function withOwners(states: readonly ContainerState[]): StateOutput[] {
-  let names = new Map<number, string>();
-  try {
-    names = userNames(readFileSync('/etc/passwd', 'utf8'));
-  } catch {
-    // No user database: numbers then.
-  }
+  const names = userNames(hostUsers());
   return states.map((state) => stateOutput(state, names.get(state.owner) ?? `#${state.owner}`));
 }
 

@@ -7,6 +7,7 @@
 import { ACCESS, AT, CLOSE_RANGE, ERRNO, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { addressOf, stringArray, valueIn } from '../../ffi/program.ts';
+import { homeOf } from '../linux/users.ts';
 import type { Process } from '../spec/types.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
 import type { PlanContext } from './types.ts';
@@ -24,15 +25,6 @@ export function environment(env: readonly string[], passwd: string | undefined, 
   }
   if ((variables.get('HOME') ?? '') === '') variables.set('HOME', homeOf(passwd ?? '', uid));
   return [...variables].map(([name, value]) => `${name}=${value}`);
-}
-
-/** passwd(5): name, password, uid, gid, comment, home, shell. */
-function homeOf(passwd: string, uid: number): string {
-  for (const line of passwd.split('\n')) {
-    const fields = line.split(':');
-    if (fields.length >= 6 && fields[2] === String(uid)) return fields[5] || '/';
-  }
-  return '/';
 }
 
 /** The files that the command's name can mean, in order of PATH. */

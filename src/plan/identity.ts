@@ -7,43 +7,16 @@
  * @module
  */
 
-import { CAP, PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
+import { PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
 import type { Program } from '../../ffi/program.ts';
 import { bytes, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
+import { type CapabilityMask, hasCapability, parseCapabilities } from '../linux/caps.ts';
+import { uint64 } from '../spec/integers.ts';
 import type { LinuxCapabilities, POSIXRlimit, User } from '../spec/types.ts';
 
 /** _LINUX_CAPABILITY_VERSION_3, capget(2). */
 const CAPABILITY_VERSION = 0x20080522;
-
-/** A set of capabilities as a 64-bit mask in two halves, so that no BigInt is needed. */
-interface CapabilityMask {
-  low: number;
-  high: number;
-}
-
-/** The mask of capability names; unknown ones are left out and named in a warning. */
-export function capabilityMask(
-  names: readonly string[] | undefined,
-  set: string,
-  warnings: string[],
-): CapabilityMask {
-  const mask = { low: 0, high: 0 };
-  for (const name of names ?? []) {
-    const number = (CAP as Record<string, number>)[name.replace(/^CAP_/, '')];
-    if (number === undefined)
-      warnings.push(`process.capabilities.${set}: unknown capability ${name} is ignored`);
-    else if (number < 32) mask.low |= 2 ** number;
-    else mask.high |= 2 ** (number - 32);
-  }
-  return { low: mask.low >>> 0, high: mask.high >>> 0 };
-}
-
-function has(mask: CapabilityMask, capability: number): boolean {
-  return capability < 32
-    ? ((mask.low >>> capability) & 1) === 1
-    : ((mask.high >>> (capability - 32)) & 1) === 1;
-}
 
 /** What of a plan's context an identity needs. */
 export interface IdentityContext {
@@ -60,12 +33,17 @@ export function planIdentity(
   capabilities: LinuxCapabilities | undefined,
 ): void {
   const { program, facts, warnings } = ctx;
-  const set = (name: keyof LinuxCapabilities): CapabilityMask =>
-    capabilityMask(capabilities?.[name], name, warnings);
+  const set = (name: keyof LinuxCapabilities): CapabilityMask => {
+    const { mask, unknown } = parseCapabilities(capabilities?.[name], facts.lastCapability);
+    for (const capability of unknown) {
+      warnings.push(`process.capabilities.${name}: this kernel has no ${capability}: ignored`);
+    }
+    return mask;
+  };
   const bounding = set('bounding');
   program.within('process.capabilities.bounding', () => {
     for (let capability = 0; capability <= facts.lastCapability; capability++) {
-      if (!has(bounding, capability)) program.call('prctl', [PR.CAPBSET_DROP, capability]);
+      if (!hasCapability(bounding, capability)) program.call('prctl', [PR.CAPBSET_DROP, capability]);
     }
   });
   program.within('process.user', () => {
@@ -107,9 +85,10 @@ function planAmbient(
   program.within('process.capabilities.ambient', () => {
     program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.CLEAR_ALL]);
     for (let capability = 0; capability <= last; capability++) {
-      if (!has(ambient, capability)) continue;
+      if (!hasCapability(ambient, capability)) continue;
       // The kernel would refuse (capabilities(7)). Default configs of older tools ask for it: no reason to warn each time.
-      if (!has(needed.permitted, capability) || !has(needed.inheritable, capability)) continue;
+      if (!hasCapability(needed.permitted, capability) || !hasCapability(needed.inheritable, capability))
+        continue;
       program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.RAISE, capability]);
     }
   });
@@ -166,8 +145,7 @@ export function encodeRlimit(
   return { resource, soft: toWord(limit.soft), hard: toWord(limit.hard) };
 }
 
-/** JSON has no exact 64-bit numbers: RLIM_INFINITY arrives rounded up to 2^64. */
+/** Small values stay numbers: bigints cost more. */
 function toWord(value: number): number | bigint {
-  if (value >= 2 ** 64 - 2 ** 11) return 0xffffffffffffffffn;
-  return value > Number.MAX_SAFE_INTEGER ? BigInt(value) : value;
+  return value <= Number.MAX_SAFE_INTEGER ? value : uint64(value);
 }
