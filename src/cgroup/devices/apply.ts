@@ -4,10 +4,11 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { RuntsError } from '../../errors.ts';
 import { log } from '../../log.ts';
 import { cgroupError } from '../errors.ts';
+import { isUnprivileged } from '../unprivileged.ts';
 import { attachProgram, loadProgram } from './bpf.ts';
 import { deviceProgram, encodeProgram } from './program.ts';
 import type { DeviceRule } from './rules.ts';
@@ -46,15 +47,5 @@ function attachRules(cgroup: number, rules: readonly DeviceRule[]): void {
     attachProgram(cgroup, program);
   } finally {
     closeSync(program);
-  }
-}
-
-/** Not root of the host: an ordinary user, or root of a user namespace, whose map is not the whole range. */
-function isUnprivileged(): boolean {
-  if (process.geteuid?.() !== 0) return true;
-  try {
-    return !/^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'latin1'));
-  } catch {
-    return false;
   }
 }
