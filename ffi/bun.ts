@@ -1,9 +1,9 @@
 /**
  * Calls into C libraries under Bun, by the FFI that is part of the engine.
  *
- * Loading koffi costs 2.5 ms of processor time at every start (a shared object of a megabyte to map and relocate);
- * this costs 0.2 ms. Bun compiles a stub per function, which hardened systems may forbid (no memory that is both
- * written and executed): native.ts then takes koffi.
+ * It takes 0.3 ms at the first call, where koffi takes 1.7 ms: a shared object of a megabyte to map and relocate, and
+ * the C++ library with it. Bun makes a machine code stub per function, which hardened systems may forbid (no memory
+ * that is both written and executed): native.ts then takes koffi.
  *
  * Everything that only Bun has stands here and in engine.ts.
  *
@@ -11,14 +11,17 @@
  * @module
  */
 
-import type { NativeArg, NativeArray, NativeFunction, NativeType } from './koffi.ts';
+import type { Declarations, Native, NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
+
+type Stub = (...args: readonly (number | bigint)[]) => number;
+interface Symbol {
+  args: readonly number[];
+  returns: number;
+}
 
 /** The primitives below bun:ffi, whose own JavaScript costs another 0.5 ms. */
 interface BunFfi {
-  dlopen(
-    library: string,
-    symbols: Record<string, { args: readonly number[]; returns: number }>,
-  ): { symbols: Record<string, (...args: (number | bigint)[]) => number> } | Error;
+  dlopen(library: string, symbols: Record<string, Symbol>): { symbols: Record<string, Stub> } | Error;
   ptr(array: NativeArray): number;
   read: { i32(address: number, offset: number): number };
 }
@@ -36,74 +39,87 @@ const TYPES: Readonly<Record<NativeType, number>> = {
 
 const LIBC = 'libc.so.6';
 
-export interface BunNative {
-  declare(
-    library: string | null,
-    name: string,
-    result: NativeType,
-    parameters: readonly NativeType[],
-  ): NativeFunction;
-  errno(): number;
-  address(array: NativeArray): bigint;
-}
-
 /** The engine's FFI, or undefined under another engine and where it does not work. */
-export function bunNative(): BunNative | undefined {
+export function bunNative(): Native | undefined {
   const ffi = (globalThis as { Bun?: { FFI?: BunFfi } }).Bun?.FFI;
   if (ffi === undefined) return undefined;
   try {
-    const location = open(ffi, LIBC, '__errno_location', [], TYPES['void *']);
-    return {
-      declare: (library, name, result, parameters) => declare(ffi, library ?? LIBC, name, result, parameters),
-      // the address is that of the calling thread, which is always the same one here
-      errno: () => ffi.read.i32(location(), 0),
-      address: (array) => BigInt(ffi.ptr(array)),
-    };
+    return makeNative(ffi);
   } catch {
     return undefined;
   }
 }
 
-function open(
-  ffi: BunFfi,
-  library: string,
-  name: string,
-  args: readonly number[],
-  returns: number,
-): (...args: (number | bigint)[]) => number {
-  const opened = ffi.dlopen(library, { [name]: { args, returns } });
-  if (opened instanceof Error) throw opened;
-  return opened.symbols[name]!;
-}
-
-function declare(
-  ffi: BunFfi,
-  library: string,
-  name: string,
-  result: NativeType,
-  parameters: readonly NativeType[],
-): NativeFunction {
-  const call = open(
-    ffi,
-    library,
-    name,
-    parameters.map((type) => TYPES[type]),
-    TYPES[result],
-  );
-  return (...args) => {
-    // Strings are encoded here, and kept until the call is over.
-    const kept: unknown[] = [];
-    return call(...args.map((arg) => toNative(ffi, arg, kept)));
+function makeNative(ffi: BunFfi): Native {
+  const word = TYPES.int64;
+  const stubs = open(ffi, LIBC, {
+    // One stub for every system call: a pointer is a number too.
+    syscall: { args: [word, word, word, word, word, word, word], returns: word },
+    __errno_location: { args: [], returns: TYPES['void *'] },
+  });
+  const syscall = stubs.syscall!;
+  // It is each thread's own; this is always called on the same one.
+  const errno = stubs.__errno_location!();
+  return {
+    declare: (library, functions) => declare(ffi, library ?? LIBC, functions),
+    syscall(number, args) {
+      // What is passed by address lives until the call is over, because `kept` does.
+      const kept: Uint8Array[] = [];
+      const result = syscall(
+        number,
+        toNative(ffi, args[0], kept),
+        toNative(ffi, args[1], kept),
+        toNative(ffi, args[2], kept),
+        toNative(ffi, args[3], kept),
+        toNative(ffi, args[4], kept),
+        toNative(ffi, args[5], kept),
+      );
+      return result === -1 ? -ffi.read.i32(errno, 0) : result;
+    },
+    address: (array) => BigInt(ffi.ptr(array)),
   };
 }
 
-function toNative(ffi: BunFfi, arg: NativeArg, kept: unknown[]): number | bigint {
+function declare<Name extends string>(
+  ffi: BunFfi,
+  library: string,
+  functions: Declarations<Name>,
+): Record<Name, NativeFunction> {
+  const symbols: Record<string, Symbol> = {};
+  for (const name in functions) {
+    const args: number[] = [];
+    for (const type of functions[name][1]) args.push(TYPES[type]);
+    symbols[name] = { args, returns: TYPES[functions[name][0]] };
+  }
+  const stubs = open(ffi, library, symbols);
+  const declared = {} as Record<Name, NativeFunction>;
+  for (const name in functions) {
+    const stub = stubs[name]!;
+    declared[name] = (...args) => {
+      const kept: Uint8Array[] = [];
+      const values: (number | bigint)[] = [];
+      for (let index = 0; index < args.length; index++) values.push(toNative(ffi, args[index], kept));
+      return stub(...values);
+    };
+  }
+  return declared;
+}
+
+function open(ffi: BunFfi, library: string, symbols: Record<string, Symbol>): Record<string, Stub> {
+  const opened = ffi.dlopen(library, symbols);
+  if (opened instanceof Error) throw opened;
+  return opened.symbols;
+}
+
+function toNative(ffi: BunFfi, arg: NativeArg | undefined, kept: Uint8Array[]): number | bigint {
   switch (typeof arg) {
     case 'number':
     case 'bigint':
       return arg;
+    case 'undefined':
+      return 0;
     case 'string': {
-      const text = Buffer.from(`${arg}\0`);
+      const text = new TextEncoder().encode(`${arg}\0`);
       kept.push(text);
       return ffi.ptr(text);
     }

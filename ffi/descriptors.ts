@@ -69,11 +69,6 @@ export function closeOnExecFrom(first: number): void {
   });
 }
 
-/** Makes the directory that `fd` is open on the working directory. */
-export function changeDirectory(fd: number): void {
-  syscall('fchdir', [fd]);
-}
-
 /** Waits for the exclusive lock of an open file, flock(2). It lasts until every copy of `fd` is closed. */
 export function lockFile(fd: number): void {
   restartingSyscall('flock', [fd, LOCK.EX]);

@@ -1,8 +1,8 @@
 /**
- * Calls into C libraries, through koffi's native module.
+ * Calls into C libraries through koffi's native module, under Node and where Bun's own FFI doesn't work.
  *
  * The module is loaded at the first call, by dlopen(3) of its absolute path beside the program: koffi's own JavaScript
- * would search for it (7 ms under Bun, against 1.5 ms). Commands that call nothing native never load it.
+ * would search for it (7 ms under Bun, against 1.7 ms). Commands that call nothing native never load it.
  *
  * @module
  */
@@ -10,25 +10,18 @@
 import { existsSync } from 'node:fs';
 import { RuntsError } from '../src/errors.ts';
 import { assetPath, installationError } from './engine.ts';
+import type { Declarations, Native, NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
 
-/** What may be passed to C. A string becomes NUL-terminated UTF-8; an array is passed by its address. */
-export type NativeArg = number | bigint | string | NativeArray | null;
-export type NativeArray =
-  | Uint8Array
-  | Uint16Array
-  | Int32Array
-  | Uint32Array
-  | BigInt64Array
-  | BigUint64Array;
+export type { NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
+export { nativeBytes } from './native.ts';
 
-/** C types by koffi's names. */
-export type NativeType = 'void' | 'int' | 'uint' | 'int64' | 'uint64' | 'void *' | 'str';
-
-/** A declared C function. 64-bit results are a bigint beyond 2^53. */
-export type NativeFunction = (...args: readonly NativeArg[]) => number;
+/** A declared C function that can also be called on a worker thread. */
+export type AsyncNativeFunction = NativeFunction & {
+  async(...args: readonly [...NativeArg[], (error: Error | null, result: number) => void]): void;
+};
 
 interface Library {
-  func(name: string, result: NativeType, parameters: readonly NativeType[]): NativeFunction;
+  func(name: string, result: NativeType, parameters: readonly NativeType[]): AsyncNativeFunction;
 }
 
 interface Koffi {
@@ -38,32 +31,25 @@ interface Koffi {
 }
 
 let loaded: Koffi | undefined;
-let readErrno: () => number;
 const libraries = new Map<string | null, Library>();
 
 /**
- * Loads koffi, once.
+ * koffi as a way to C.
  *
  * @throws RuntsError E_INSTALL
  */
-function koffi(): Koffi {
-  if (loaded !== undefined) return loaded;
-  const path = assetPath('koffi.node');
-  const module: { exports: Partial<Koffi> } = { exports: {} };
-  try {
-    process.dlopen(module, path);
-  } catch (error) {
-    const reason = !existsSync(path) ? 'the file does not exist' : messageOf(error);
-    throw installationError('koffi.node', reason, error);
-  }
-  if (module.exports.load === undefined) throw installationError('koffi.node', 'it is not koffi');
-  loaded = module.exports as Koffi;
-  readErrno = loaded.errno;
-  return loaded;
+export function koffiNative(): Native {
+  const koffi = load();
+  return {
+    declare: declareAll,
+    syscall: (number, args) => callWithKoffi(koffi, number, args),
+    address: (array) => koffi.address(array),
+  };
 }
 
 /**
- * Declares a function of a shared library. A declaration costs about 20 microseconds: keep it, and make it late.
+ * Declares a function of a shared library, here and under Bun too, where koffi alone can call it on a worker thread.
+ * A declaration costs about 20 microseconds: keep it, and make it late.
  *
  * @param library - file name for dlopen(3), or null for what the program itself is linked with, which is libc
  * @throws RuntsError E_INSTALL without koffi; E_UNSUPPORTED without the library or the function
@@ -73,50 +59,78 @@ export function declare(
   name: string,
   result: NativeType,
   parameters: readonly NativeType[],
-): NativeFunction {
-  const ffi = koffi();
+): AsyncNativeFunction {
+  const koffi = load();
   try {
     let handle = libraries.get(library);
     if (handle === undefined) {
-      handle = ffi.load(library);
+      handle = koffi.load(library);
       libraries.set(library, handle);
     }
     return handle.func(name, result, parameters);
   } catch (error) {
-    throw new RuntsError(
-      'E_UNSUPPORTED',
-      `cannot call ${name} of ${library ?? 'libc'}: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RuntsError('E_UNSUPPORTED', `cannot call ${name} of ${library ?? 'libc'}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 
-/** errno(3) of this thread. Call it right after the function that failed: anything in between may change it. */
-export function errno(): number {
-  return readErrno();
+function declareAll<Name extends string>(
+  library: string | null,
+  functions: Declarations<Name>,
+): Record<Name, NativeFunction> {
+  const declared = {} as Record<Name, NativeFunction>;
+  for (const name in functions)
+    declared[name] = declare(library, name, functions[name][0], functions[name][1]);
+  return declared;
 }
 
-/**
- * Memory that C may be told the address of.
- *
- * A typed array of its own may lie in the engine's heap and be moved; one over an ArrayBuffer stays where it is.
- *
- * @param size - bytes, all zero
- */
-export function nativeBytes(size: number): Uint8Array {
-  return new Uint8Array(new ArrayBuffer(size));
+function load(): Koffi {
+  if (loaded !== undefined) return loaded;
+  const path = assetPath('koffi.node');
+  const module: { exports: Partial<Koffi> } = { exports: {} };
+  try {
+    process.dlopen(module, path);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw installationError('koffi.node', existsSync(path) ? message : 'the file does not exist', error);
+  }
+  if (module.exports.load === undefined) throw installationError('koffi.node', 'it is not koffi');
+  loaded = module.exports as Koffi;
+  return loaded;
 }
 
-/**
- * The address of an array of {@link nativeBytes}. It is good only as long as the array itself is referenced, so hand
- * the array itself to the call, and let the structures in it point to each other.
- */
-export function addressOfBytes(array: NativeArray): bigint {
-  return koffi().address(array);
+// Declarations of syscall(2) by the kinds of its arguments, two bits each. Arguments that a call lacks are passed as 0,
+// which the kernel ignores, so that a handful of declarations serves every call.
+const declared: NativeFunction[] = [];
+const KINDS: readonly NativeType[] = ['int64', 'str', 'void *'];
+
+function callWithKoffi(koffi: Koffi, number: number, args: readonly NativeArg[]): number {
+  let kinds = 0;
+  for (let index = 0; index < args.length; index++) kinds |= kindOf(args[index]!) << (2 * index);
+  const call = declared[kinds] ?? declareSyscall(kinds);
+  const result = call(
+    number,
+    args[0] ?? 0,
+    args[1] ?? 0,
+    args[2] ?? 0,
+    args[3] ?? 0,
+    args[4] ?? 0,
+    args[5] ?? 0,
+  );
+  return result === -1 ? -koffi.errno() : result;
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function kindOf(arg: NativeArg): number {
+  if (typeof arg === 'string') return 1;
+  return typeof arg === 'object' && arg !== null ? 2 : 0;
+}
+
+function declareSyscall(kinds: number): NativeFunction {
+  const types: NativeType[] = ['int64'];
+  for (let index = 0; index < 6; index++) types.push(KINDS[(kinds >> (2 * index)) & 3]!);
+  const call = declare(null, 'syscall', 'int64', types);
+  declared[kinds] = call;
+  return call;
 }

@@ -1,5 +1,5 @@
 /**
- * The local transport: system calls of this process, through libc's syscall(2).
+ * The local transport: system calls of this process, by number.
  *
  * The other transport, a tape for the executor, is tape.ts. Both know a call by its name in syscalls.ts.
  *
@@ -11,8 +11,8 @@ import { RuntsError } from '../src/errors.ts';
 import { ERRNO, errnoName, errnoText } from './constants/errno.ts';
 import { currentMachine } from './engine.ts';
 import { formatArg, parameters } from './format-args.ts';
-import type { NativeArg, NativeFunction, NativeType } from './native.ts';
-import { declare, errno } from './native.ts';
+import type { NativeArg } from './native.ts';
+import { callKernel } from './native.ts';
 import type { Arg } from './program.ts';
 import type { Machine, SyscallName } from './syscalls.ts';
 import { syscallNumber } from './syscalls.ts';
@@ -31,11 +31,6 @@ export interface FailureContext {
 
 let machine: Machine | undefined;
 
-// Declared functions by the kinds of their arguments: i integer, s string, p pointer. Arguments that a call lacks are
-// passed as 0, which the kernel ignores, so that a handful of declarations serves every call.
-const declared: Record<string, NativeFunction> = {};
-const TYPES: Readonly<Record<string, NativeType>> = { i: 'int64', s: 'str', p: 'void *' };
-
 /**
  * Makes a system call and leaves its failure to the caller.
  *
@@ -43,16 +38,8 @@ const TYPES: Readonly<Record<string, NativeType>> = { i: 'int64', s: 'str', p: '
  */
 export function trySyscall(name: SyscallName, args: readonly NativeArg[]): number {
   machine ??= currentMachine();
-  let kinds = '';
-  for (let index = 0; index < 6; index++) kinds += kindOf(name, args[index]);
-  let call = declared[kinds];
-  if (call === undefined) {
-    call = declare(null, 'syscall', 'int64', ['int64', ...Array.from(kinds, (kind) => TYPES[kind]!)]);
-    declared[kinds] = call;
-  }
-  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = args;
-  const result = call(syscallNumber(name, machine), a ?? 0, b ?? 0, c ?? 0, d ?? 0, e ?? 0, f ?? 0);
-  return result === -1 ? -errno() : result;
+  for (let index = 0; index < args.length; index++) refuseNul(name, args[index]!);
+  return callKernel(syscallNumber(name, machine), args);
 }
 
 /**
@@ -123,16 +110,13 @@ function formatCall(name: SyscallName, args: readonly NativeArg[]): string {
   return `${name}(${symbolic.map((arg, index) => formatArg(arg, types[index]?.[1] ?? 'int', { brief: true })).join(', ')})`;
 }
 
-function kindOf(name: SyscallName, arg: NativeArg | undefined): string {
-  if (arg === null || typeof arg !== 'object') {
-    if (typeof arg !== 'string') return 'i';
-    if (!arg.includes('\0')) return 's';
-    throw new RuntsError('E_SYSCALL', `${name}: ${JSON.stringify(arg)} contains a NUL byte`, {
-      syscall: name,
-      errno: 'EINVAL',
-    });
-  }
-  return 'p';
+/** C would take a string with a NUL byte for a shorter one. */
+function refuseNul(name: SyscallName, arg: NativeArg): void {
+  if (typeof arg !== 'string' || !arg.includes('\0')) return;
+  throw new RuntsError('E_SYSCALL', `${name}: ${JSON.stringify(arg)} contains a NUL byte`, {
+    syscall: name,
+    errno: 'EINVAL',
+  });
 }
 
 function generalHint(name: SyscallName, errno: string): string | undefined {

@@ -7,17 +7,47 @@
  */
 
 import { RuntsError } from '../src/errors.ts';
-import { type BunNative, bunNative } from './bun.ts';
-import type { NativeArray, NativeFunction, NativeType } from './koffi.ts';
-import * as koffi from './koffi.ts';
+import { bunNative } from './bun.ts';
+import { koffiNative } from './koffi.ts';
 
-export type { NativeArg, NativeArray, NativeFunction, NativeType } from './koffi.ts';
+/** What may be passed to C. A string becomes NUL-terminated UTF-8; an array is passed by its address. */
+export type NativeArg = number | bigint | string | NativeArray | null;
+export type NativeArray =
+  | Uint8Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
 
-let bun: BunNative | undefined | null = null;
+/** C types by koffi's names. */
+export type NativeType = 'void' | 'int' | 'uint' | 'int64' | 'uint64' | 'void *' | 'str';
 
-function ofBun(): BunNative | undefined {
-  if (bun === null) bun = bunNative();
-  return bun;
+/** A declared C function. 64-bit results are a bigint beyond 2^53. */
+export type NativeFunction = (...args: readonly NativeArg[]) => number;
+
+/** Result and parameters of C functions by their names. */
+export type Declarations<Name extends string> = Readonly<
+  Record<Name, readonly [result: NativeType, parameters: readonly NativeType[]]>
+>;
+
+/** An engine's way to C. */
+export interface Native {
+  /** @throws Error */
+  declare<Name extends string>(
+    library: string | null,
+    functions: Declarations<Name>,
+  ): Record<Name, NativeFunction>;
+  /** syscall(2) with up to six arguments; the negative errno when it fails. */
+  syscall(number: number, args: readonly NativeArg[]): number;
+  address(array: NativeArray): bigint;
+}
+
+let chosen: Native | undefined;
+
+function native(): Native {
+  chosen ??= bunNative() ?? koffiNative();
+  return chosen;
 }
 
 /**
@@ -32,21 +62,36 @@ export function declare(
   result: NativeType,
   parameters: readonly NativeType[],
 ): NativeFunction {
-  const native = ofBun();
-  if (native === undefined) return koffi.declare(library, name, result, parameters);
+  return declareAll(library, { [name]: [result, parameters] })[name]!;
+}
+
+/** Declares functions at once, which costs less than one after the other. Otherwise as {@link declare}. */
+export function declareAll<Name extends string>(
+  library: string | null,
+  functions: Declarations<Name>,
+): Record<Name, NativeFunction> {
+  const ffi = native();
   try {
-    return native.declare(library, name, result, parameters);
+    return ffi.declare(library, functions);
   } catch (error) {
+    if (error instanceof RuntsError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new RuntsError('E_UNSUPPORTED', `cannot call ${name} of ${library ?? 'libc'}: ${reason}`, {
+    const names = Object.keys(functions).join(', ');
+    throw new RuntsError('E_UNSUPPORTED', `cannot call ${names} of ${library ?? 'libc'}: ${reason}`, {
       cause: error,
     });
   }
 }
 
-/** errno(3) of this thread. Call it right after the function that failed: anything in between may change it. */
-export function errno(): number {
-  return ofBun()?.errno() ?? koffi.errno();
+/**
+ * A system call by its number.
+ *
+ * @param args - at most six; what is left out is 0
+ * @returns the result, or the negative errno
+ * @throws RuntsError E_INSTALL without koffi where it is needed
+ */
+export function callKernel(number: number, args: readonly NativeArg[]): number {
+  return native().syscall(number, args);
 }
 
 /**
@@ -65,5 +110,5 @@ export function nativeBytes(size: number): Uint8Array {
  * the array itself to the call, and let the structures in it point to each other.
  */
 export function addressOfBytes(array: NativeArray): bigint {
-  return ofBun()?.address(array) ?? koffi.addressOfBytes(array);
+  return native().address(array);
 }

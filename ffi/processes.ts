@@ -27,8 +27,8 @@ export interface ResourceLimit {
 
 const SIGCHLD = 17;
 const CLD_EXITED = 1;
-const SIG_DFL = 0n;
-const SIG_IGN = 1n;
+const SIG_DFL = 0;
+const SIG_IGN = 1;
 /** Bytes of the kernel's signal set. */
 const SIGSET_SIZE = 8;
 
@@ -138,9 +138,9 @@ function reapAll(pid: number): ExitStatus | undefined {
  */
 export function keepChildren(): void {
   // struct sigaction of the kernel: handler, flags, restorer (absent on aarch64), mask; zeros are the default action
-  const action = new BigUint64Array(4);
+  const action = new Int32Array(8);
   syscall('rt_sigaction', [SIGCHLD, null, action, SIGSET_SIZE]);
-  if (action[0] !== SIG_IGN) return;
+  if (action[0] !== SIG_IGN || action[1] !== 0) return;
   action.fill(SIG_DFL);
   syscall('rt_sigaction', [SIGCHLD, action, null, SIGSET_SIZE]);
 }

@@ -75,10 +75,10 @@ function read(fd: number, buffer: Uint8Array): number {
   for (;;) {
     const result = trySyscall('read', args);
     if (result >= 0) return result;
-    // A Unix socket whose other end went away without reading all that we sent says this once, instead of the end.
-    if (result === -ERRNO.ECONNRESET) return 0;
     if (result === -ERRNO.EAGAIN) poll([{ fd, events: POLL.IN }]);
-    else if (result !== -ERRNO.EINTR) {
+    // A Unix socket whose other end went away without reading all that we sent says ECONNRESET, once, and before the
+    // messages that are still to be read.
+    else if (result !== -ERRNO.EINTR && result !== -ERRNO.ECONNRESET) {
       throw syscallError('read', args, -result, { what: 'cannot read the report of the executor' });
     }
   }

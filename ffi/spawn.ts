@@ -12,9 +12,9 @@ import { errnoOf, RuntsError } from '../src/errors.ts';
 import { errnoName, errnoText } from './constants/errno.ts';
 import { F_SEAL } from './constants/file.ts';
 import { addSeals, closeOnExecFrom, duplicate, memfdCreate } from './descriptors.ts';
-import type { NativeFunction } from './native.ts';
-import { addressOfBytes, declare, nativeBytes } from './native.ts';
 import { failedWith, restartingSyscall } from './local.ts';
+import type { NativeFunction } from './native.ts';
+import { addressOfBytes, declareAll, nativeBytes } from './native.ts';
 import type { ExitStatus } from './processes.ts';
 import { keepChildren, waitFor } from './processes.ts';
 
@@ -58,10 +58,10 @@ const POSIX_SPAWN_SETSIGDEF = 0x4;
 const POSIX_SPAWN_SETSIGMASK = 0x8;
 
 interface SpawnFunctions {
-  spawn: NativeFunction;
-  initActions: NativeFunction;
-  destroyActions: NativeFunction;
-  addDup2: NativeFunction;
+  posix_spawn: NativeFunction;
+  posix_spawn_file_actions_init: NativeFunction;
+  posix_spawn_file_actions_destroy: NativeFunction;
+  posix_spawn_file_actions_adddup2: NativeFunction;
   /** The same for every child, so made once. */
   attributes: Uint8Array;
 }
@@ -133,23 +133,28 @@ function isOpenedByCaller(fd: number): boolean {
 export function spawnExecutor({ image, fds, keep = [], name = 'runts-init' }: SpawnOptions): number {
   refuseClashes(fds, keep);
   functions ??= declareFunctions();
-  const { spawn, initActions, destroyActions, addDup2, attributes } = functions;
+  const libc = functions;
   keepChildren();
   closeOnExecFrom(STANDARD_STREAMS.length);
   const program = sealedProgram(image, name, fds);
   const actions = new Uint8Array(OPAQUE_SIZE);
-  check('posix_spawn_file_actions_init', initActions(actions));
+  const duplicateTo = (from: number, to: number): void => {
+    const failure = libc.posix_spawn_file_actions_adddup2(actions, from, to);
+    check('posix_spawn_file_actions_adddup2', failure);
+  };
+  check('posix_spawn_file_actions_init', libc.posix_spawn_file_actions_init(actions));
   try {
-    const replaced = new Set(fds.map(({ to }) => to));
+    for (const { from, to } of fds) duplicateTo(from, to);
     // Onto itself: clears close-on-exec in the child. The standard streams too, as Node sets it on them.
-    const unchanged = [...STANDARD_STREAMS, ...keep].filter((fd) => !replaced.has(fd));
-    for (const { from, to } of fds) check('posix_spawn_file_actions_adddup2', addDup2(actions, from, to));
-    for (const fd of unchanged) check('posix_spawn_file_actions_adddup2', addDup2(actions, fd, fd));
+    for (const fd of STANDARD_STREAMS) if (!fds.some(({ to }) => to === fd)) duplicateTo(fd, fd);
+    for (const fd of keep) duplicateTo(fd, fd);
     const pid = new Int32Array(1);
-    check('posix_spawn', spawn(pid, `/proc/self/fd/${program}`, actions, attributes, ...argumentsOf(name)));
+    const [argv, envp] = argumentsOf(name);
+    const path = `/proc/self/fd/${program}`;
+    check('posix_spawn', libc.posix_spawn(pid, path, actions, libc.attributes, argv, envp));
     return pid[0]!;
   } finally {
-    destroyActions(actions);
+    libc.posix_spawn_file_actions_destroy(actions);
     closeSync(program);
   }
 }
@@ -170,30 +175,33 @@ export function reapExecutor(pid: number): ExitStatus | undefined {
 
 /** The child copies one after the other: a copy must not land on a descriptor that is still to be copied or kept. */
 function refuseClashes(fds: readonly HandedDescriptor[], keep: readonly number[]): void {
-  fds.forEach(({ to }, index) => {
-    const clash = fds.some((other, at) => at !== index && (other.to === to || other.from === to));
-    if (clash || keep.includes(to)) {
-      throw new RuntsError('E_INTERNAL', `descriptor ${to} of the executor is assigned twice`);
-    }
-  });
+  for (const one of fds) {
+    let clash = keep.includes(one.to);
+    for (const other of fds)
+      if (other !== one && (other.to === one.to || other.from === one.to)) clash = true;
+    if (clash) throw new RuntsError('E_INTERNAL', `descriptor ${one.to} of the executor is assigned twice`);
+  }
 }
 
 function declareFunctions(): SpawnFunctions {
   const pointer = 'void *';
-  const setFlags = declare(null, 'posix_spawnattr_setflags', 'int', [pointer, 'int']);
-  const setDefaults = declare(null, 'posix_spawnattr_setsigdefault', 'int', [pointer, pointer]);
+  const libc = declareAll(null, {
+    posix_spawn: ['int', [pointer, 'str', pointer, pointer, pointer, pointer]],
+    posix_spawnattr_init: ['int', [pointer]],
+    posix_spawnattr_setflags: ['int', [pointer, 'int']],
+    posix_spawnattr_setsigdefault: ['int', [pointer, pointer]],
+    posix_spawn_file_actions_init: ['int', [pointer]],
+    posix_spawn_file_actions_destroy: ['int', [pointer]],
+    posix_spawn_file_actions_adddup2: ['int', [pointer, 'int', 'int']],
+  });
   const attributes = new Uint8Array(OPAQUE_SIZE);
-  check('posix_spawnattr_init', declare(null, 'posix_spawnattr_init', 'int', [pointer])(attributes));
-  check('posix_spawnattr_setflags', setFlags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK));
-  check('posix_spawnattr_setsigdefault', setDefaults(attributes, new Uint8Array(SIGSET_T_SIZE).fill(0xff)));
+  const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  const allSignals = new Uint8Array(SIGSET_T_SIZE).fill(0xff);
+  check('posix_spawnattr_init', libc.posix_spawnattr_init(attributes));
+  check('posix_spawnattr_setflags', libc.posix_spawnattr_setflags(attributes, flags));
+  check('posix_spawnattr_setsigdefault', libc.posix_spawnattr_setsigdefault(attributes, allSignals));
   // The signal mask of new attributes is empty already.
-  return {
-    spawn: declare(null, 'posix_spawn', 'int', [pointer, 'str', pointer, pointer, pointer, pointer]),
-    initActions: declare(null, 'posix_spawn_file_actions_init', 'int', [pointer]),
-    destroyActions: declare(null, 'posix_spawn_file_actions_destroy', 'int', [pointer]),
-    addDup2: declare(null, 'posix_spawn_file_actions_adddup2', 'int', [pointer, 'int', 'int']),
-    attributes,
-  };
+  return { ...libc, attributes };
 }
 
 /** The program as a file that nobody can change any more, not even through /proc/PID/exe from inside a container. */
