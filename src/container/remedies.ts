@@ -82,6 +82,12 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ],
   ['mounts', 'mkdirat', 'ENOENT', 'the destination does not exist and can’t be made on that file system'],
   ['mounts', 'move_mount', 'ENOTDIR', 'a folder can only be mounted on a folder, a file on a file'],
+  [
+    'mounts',
+    'move_mount',
+    'EINVAL',
+    'not a directory on one side: a folder can only be mounted on a folder, a file on a file',
+  ],
   ['mounts', 'mount', 'ENODEV', 'the kernel does not know this type of file system'],
   ['mounts', 'mount', 'EINVAL', 'the file system refuses one of the options: see dmesg'],
   ['mounts', 'mount', 'EPERM', 'not allowed in this user namespace'],

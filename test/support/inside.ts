@@ -63,14 +63,14 @@ export function scriptBundle(t: TestContext, script: string, options: LookOption
   return bundle;
 }
 
-/** Runs a script in a container, which must end with 0, and gives what it printed. */
+/** Runs commands in a container, however each of them ends, and gives what they printed. */
 export function look(
   t: TestContext,
   runtime: Runtime,
   commands: Record<string, string>,
   options: LookOptions = {},
 ): Sections {
-  const { code, stdout, stderr } = lookAt(t, runtime, printing(commands), options);
+  const { code, stdout, stderr } = lookAt(t, runtime, `${printing(commands)}\nexit 0`, options);
   assert.deepEqual([code, stderr], [0, ''], stdout);
   return sectionsOf(stdout);
 }
