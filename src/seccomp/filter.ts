@@ -1,0 +1,103 @@
+/**
+ * The filter of a container: from the cache or compiled, and where `exec` finds it again.
+ *
+ * @module
+ */
+
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { log } from '../log.ts';
+import type { CompiledFilter } from '../plan/seccomp.ts';
+import type { LinuxSeccomp } from '../spec/types.ts';
+import { cacheDirectory, lookUp, profileText, store } from './cache.ts';
+import { readFilter, writeFilter } from './file.ts';
+
+/** Name of the file in a container's state folder. */
+export const FILTER_NAME = 'seccomp.bpf';
+
+/** A filter that is ready to be loaded. */
+export interface PreparedFilter {
+  filter: CompiledFilter;
+  /**
+   * Keeps the filter in the container's state folder for `exec`, and in the cache if it isn't there.
+   *
+   * @throws RuntsError E_ROOT when the state folder can't be written to
+   */
+  save: (stateDir: string) => void;
+}
+
+/**
+ * The filter that a profile means; undefined when it means none. Changes nothing on the host.
+ *
+ * @param root - the runtime's --root, whose cache is used
+ * @throws RuntsError E_CONFIG_INVALID with the field; E_UNSUPPORTED without libseccomp when it must be compiled
+ */
+export async function prepareFilter(
+  profile: LinuxSeccomp,
+  root: string,
+): Promise<PreparedFilter | undefined> {
+  const text = profileText(profile);
+  const entry = lookUp(cacheDirectory(root), text);
+  if (entry.filter !== undefined) {
+    const { filter } = entry;
+    return { filter, save: (stateDir) => keep(stateDir, filter) };
+  }
+  const { compileFilter, isDisabled } = await import('./compile.ts');
+  if (isDisabled(profile)) return undefined;
+  const filter = compileFilter(profile);
+  const { libraryIdentity } = await import('./libseccomp.ts');
+  const library = libraryIdentity();
+  return {
+    filter,
+    save: (stateDir) => {
+      keep(stateDir, filter);
+      try {
+        store(entry.path, text, library, filter);
+      } catch (error) {
+        // The next container compiles it again.
+        log.debug(`cannot cache the seccomp filter: ${entry.path}: ${errnoText(error)}`);
+      }
+    },
+  };
+}
+
+function keep(stateDir: string, filter: CompiledFilter): void {
+  const path = `${stateDir}/${FILTER_NAME}`;
+  try {
+    writeFilter(path, filter);
+  } catch (error) {
+    throw new RuntsError('E_ROOT', `cannot keep the seccomp filter: write ${path}: ${errnoText(error)}`, {
+      syscall: 'write',
+      errno: errnoOf(error),
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The filter that a container was created with.
+ *
+ * @param id - for the message
+ * @throws RuntsError E_STATE_CORRUPT: a process without its container's filter must not start
+ */
+export function savedFilter(stateDir: string, id: string): CompiledFilter {
+  const path = `${stateDir}/${FILTER_NAME}`;
+  let reason = 'it is damaged, or others may write to it';
+  let cause: unknown;
+  try {
+    const filter = readFilter(path);
+    if (filter !== undefined) return filter;
+  } catch (error) {
+    reason = errnoText(error);
+    cause = error;
+  }
+  throw new RuntsError(
+    'E_STATE_CORRUPT',
+    `the seccomp filter of container ${id} is unusable: ${path}: ${reason}`,
+    {
+      errno: errnoOf(cause),
+      hint: 'create the container again',
+      cause,
+    },
+  );
+}
