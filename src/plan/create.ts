@@ -21,6 +21,7 @@ import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
 import { planProcess, planSession, stringAddress } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
 import { cloneTree, RootAccess } from './root.ts';
+import { FILTER_NAME } from './seccomp.ts';
 import { planSysctls } from './sysctl.ts';
 import type { HostFacts, HostStep, Plan, PlanContext, PlanOptions } from './types.ts';
 
@@ -85,6 +86,9 @@ function hostSteps(
   const terminal = spec.process?.terminal === true;
   const create = options.mode === 'create';
   const steps: HostStep[] = [{ step: 'state', path: options.stateDir }];
+  if (options.seccomp !== undefined) {
+    steps.push({ step: 'seccompFilter', path: `${options.stateDir}/${FILTER_NAME}` });
+  }
   const fds = ['sync'];
   steps.push(...cgroup.before);
   if (clonesIntoCgroup(options)) fds.push('cgroup');
@@ -113,6 +117,10 @@ function hostSteps(
     steps.push(...cgroup.limits);
     for (const { phase, count } of hooks) steps.push({ step: 'hooks', phase, count });
     steps.push({ step: 'go' });
+  }
+  if (options.seccomp?.notify === true) {
+    const path = spec.linux?.seccomp?.listenerPath ?? '';
+    steps.push({ step: 'seccompListener', path }, { step: 'go' });
   }
   steps.push({ step: 'await', note: 'READY' });
   if (hooks.length === 0) steps.push(...cgroup.limits);
@@ -203,10 +211,12 @@ const PROPAGATION: Record<string, number> = {
 
 /** By default nothing that the container mounts reaches the host, while the host's later mounts come in. */
 function planPropagation(ctx: PlanContext, propagation: string | undefined): void {
-  const flags =
+  let flags =
     propagation === undefined || propagation === ''
       ? MS.SLAVE | MS.REC
       : (PROPAGATION[propagation] ?? MS.SLAVE | MS.REC);
+  // an unbindable root could not be bound to itself; planPivot makes it so at last
+  if ((flags & MS.UNBINDABLE) !== 0) flags = (flags & ~MS.UNBINDABLE) | MS.PRIVATE;
   ctx.program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
   if ((flags & MS.SHARED) !== 0 && ctx.facts.rootfsMount !== undefined) {
     // pivot_root(2) refuses a root whose parent mount is shared
