@@ -9,6 +9,7 @@ import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
+import { missingTargets } from './targets.ts';
 
 /** The machine whose code this process runs. */
 export function machine(): Machine {
@@ -25,6 +26,10 @@ export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null
     lastCapability: lastCapability(),
     cgroupMount,
     passwd: needsHome(spec) ? containerPasswd(spec, rootfs) : undefined,
+    missingTargets: missingTargets(rootfs, [
+      ...(spec.mounts ?? []).map((m) => m.destination),
+      spec.process?.cwd ?? '/',
+    ]),
     rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
   };
 }

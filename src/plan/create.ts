@@ -160,7 +160,7 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   program.call('umask', [0], { note: 'modes are meant as given' });
   planPropagation(ctx, linux.rootfsPropagation);
 
-  const root = new RootAccess(program);
+  const root = new RootAccess(program, ctx.facts.missingTargets);
   planRootMount(ctx, root);
   const masked = linux.maskedPaths ?? [];
   const maskSource = masked.length > 0 ? planMaskSource(ctx) : undefined;

@@ -38,13 +38,18 @@ export interface OpenOptions {
 /** Operations on the container's root, recorded on a program. */
 export class RootAccess {
   readonly #program: Program;
+  readonly #targets: ReadonlyMap<string, string> | undefined;
   /** The root's mount. */
   readonly fd: Cell;
   readonly #walk: readonly [Cell, Cell];
   readonly #statx: Cell;
 
-  constructor(program: Program) {
+  /**
+   * @param targets - where paths lead that are symlinks to something missing: what is made then
+   */
+  constructor(program: Program, targets?: ReadonlyMap<string, string>) {
     this.#program = program;
+    this.#targets = targets;
     this.fd = program.cell('root');
     this.#walk = [program.cell('walk0'), program.cell('walk1')];
     this.#statx = program.cell('statx', STATX_SIZE);
@@ -82,7 +87,7 @@ export class RootAccess {
     );
     p.jump(found);
     p.place(create);
-    this.#createParents(relative.split('/'), into);
+    this.#createParents(this.#target(path).split('/'), into);
     p.place(found);
   }
 
@@ -116,12 +121,18 @@ export class RootAccess {
     });
     p.jump(found);
     p.place(create);
-    const parent = this.parent(relative);
+    const target = this.#target(path);
+    const parent = this.parent(target);
     // mknod makes a regular file without opening it: no truncation, no following of a symlink that came in between
     p.call('mknodat', [parent.fd, parent.name, S.IFREG | 0o644, 0], { tolerate: ['EEXIST'] });
     parent.close();
-    p.call('openat2', [valueIn(this.fd), relative, how(O.PATH | O.CLOEXEC), OPEN_HOW_SIZE], { store: into });
+    p.call('openat2', [valueIn(this.fd), target, how(O.PATH | O.CLOEXEC), OPEN_HOW_SIZE], { store: into });
     p.place(found);
+  }
+
+  /** What is to be made where a path does not exist. */
+  #target(path: string): string {
+    return relativeToRoot(this.#targets?.get(path) ?? path);
   }
 
   /** The folder that holds a path, made where missing; `close` when done. */

@@ -24,6 +24,8 @@ export interface HostFacts {
   cgroupMount: string | null;
   /** Text of the /etc/passwd that the container will see, when HOME is to be looked up. */
   passwd?: string;
+  /** Where destinations of the config lead through symlinks of the image to something missing. */
+  missingTargets?: ReadonlyMap<string, string>;
   /** Mount point of the file system that holds the rootfs; only asked for with a shared root propagation. */
   rootfsMount?: string;
 }
