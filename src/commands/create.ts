@@ -10,7 +10,7 @@ import { prepare } from '../container/prepare.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
-  const prepared = prepare(ctx, { id, mode: 'create', foreground: false, dryRun: false });
+  const prepared = await prepare(ctx, { id, mode: 'create', foreground: false, dryRun: false });
   const { lock } = await createContainer(ctx, prepared);
   lock.release();
   return 0;

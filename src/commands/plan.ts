@@ -11,9 +11,9 @@ import { prepare } from '../container/prepare.ts';
 import { log } from '../log.ts';
 import { formatHostSteps } from '../plan/format.ts';
 
-export function run(ctx: CommandContext): number {
+export async function run(ctx: CommandContext): Promise<number> {
   const id = ctx.operands[0] ?? 'CONTAINER-ID';
-  const { plan } = prepare(ctx, { id, mode: 'create', foreground: false, dryRun: true });
+  const { plan } = await prepare(ctx, { id, mode: 'create', foreground: false, dryRun: true });
   if (ctx.flags.json === true) {
     print(
       `${JSON.stringify({ host: plan.host, init: programToJson(plan.program), warnings: plan.warnings }, null, 2)}\n`,

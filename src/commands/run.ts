@@ -12,7 +12,7 @@ import type { CaughtSignals } from '../terminal/signals.ts';
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
   const foreground = ctx.flags.detach !== true;
-  const prepared = prepare(ctx, { id, mode: 'run', foreground, dryRun: false });
+  const prepared = await prepare(ctx, { id, mode: 'run', foreground, dryRun: false });
   if (foreground && ctx.flags['no-subreaper'] !== true) {
     // Orphans of a container without a pid namespace become our children, so that we see the last one end.
     const { becomeSubreaper } = await import('../../ffi/processes.ts');

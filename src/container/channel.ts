@@ -45,9 +45,14 @@ export class Channel {
     if (report !== null) throw this.#failure(report);
   }
 
-  /** Lets the executor go on. */
-  go(): void {
-    writeSync(this.#fd, 'g');
+  /** Lets the executor go on; `answer` is one character, where it asked something. */
+  go(answer = 'g'): void {
+    writeSync(this.#fd, answer);
+  }
+
+  /** The socket, for a message that is no report. */
+  get socket(): number {
+    return this.#fd;
   }
 
   close(): void {

@@ -30,6 +30,7 @@ import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
 import { TAG } from '../plan/protocol.ts';
+import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
 import type { Hooks } from '../spec/types.ts';
 import { Channel } from './channel.ts';
@@ -145,6 +146,14 @@ const ACTIONS: {
   deviceRules: async (creation, step) => {
     const { applyDeviceRules } = await import('../cgroup/devices/apply.ts');
     applyDeviceRules(creation.cgroup!.directory, step.rules);
+  },
+
+  seccompFilter: (creation) => creation.prepared.seccomp!.save(creation.prepared.options.stateDir),
+
+  seccompListener: async (creation) => {
+    const { handListenerToAgent } = await import('../seccomp/notify.ts');
+    const { seccompListener } = creation.state;
+    handListenerToAgent(creation.channel!, creation.init, seccompListener!, creation.state, 'creating');
   },
 
   fifo: (creation, step) => {
@@ -301,11 +310,22 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     uidMappings: linux.uidMappings ?? [],
     gidMappings: linux.gidMappings ?? [],
     resources: linux.resources ?? null,
-    seccompFilter: null,
+    ...seccompState(prepared),
     rootless: facts.euid !== 0,
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
   };
+}
+
+/** What `exec` needs of the filter. */
+function seccompState({
+  spec,
+  seccomp,
+}: Prepared): Pick<ContainerState, 'seccompFilter' | 'seccompListener'> {
+  if (seccomp === undefined) return { seccompFilter: null };
+  const { listenerPath = '', listenerMetadata } = spec.linux!.seccomp!;
+  if (!seccomp.filter.notify) return { seccompFilter: FILTER_NAME };
+  return { seccompFilter: FILTER_NAME, seccompListener: { path: listenerPath, metadata: listenerMetadata } };
 }
 
 function cgroupState({ cgroupPath, scope }: Prepared['options'], mountpoint: string): CgroupState {

@@ -18,11 +18,12 @@ import { lastCapability, machine } from '../linux/facts.ts';
 import { log } from '../log.ts';
 import { planJoin } from '../plan/join.ts';
 import { TAG } from '../plan/protocol.ts';
+import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Process } from '../spec/types.ts';
 import { Channel } from './channel.ts';
 import { writePidFile } from './create.ts';
 import { isAlive } from './process.ts';
-import { type ContainerState, cgroupDirectory } from './state.ts';
+import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 
 export interface ExecOptions {
   process: Process;
@@ -60,8 +61,10 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
         handed.console = connectUnix(options.consoleSocket, '--console-socket');
       } else [console, handed.console] = socketPair();
     }
+    const seccomp = await containerFilter(state);
     const plan = planJoin(
       {
+        seccomp,
         id: state.id,
         namespaces: state.namespaces,
         process: options.process,
@@ -91,6 +94,11 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     const born = channel.expect(TAG.INIT, TAG.INIT_UNPLACED);
     pid = Number(born.value);
     reapExecutor(executor);
+    if (seccomp?.notify === true) {
+      const { handListenerToAgent } = await import('../seccomp/notify.ts');
+      handListenerToAgent(channel, pid, state.seccompListener!, state, 'running');
+      channel.go();
+    }
     channel.expect(TAG.READY);
     if (born.tag === TAG.INIT_UNPLACED && cgroup !== null) place(pid, cgroup.path, state);
     if (state.namespaces.some((n) => n.type === 'user') && (options.process.rlimits ?? []).length > 0) {
@@ -117,6 +125,13 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     closeSync(init);
     channel?.close();
   }
+}
+
+/** Every process of the container has its filter, compiled once. */
+async function containerFilter(state: ContainerState): Promise<CompiledFilter | undefined> {
+  if (state.seccompFilter === null) return undefined;
+  const { savedFilter } = await import('../seccomp/filter.ts');
+  return savedFilter(stateDirectory(state.rootPath, state.id), state.id);
 }
 
 /** A pidfd of init that is certain to be the container's: opened first, checked then. */

@@ -11,6 +11,7 @@ import type { Op, Program } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
 import { RuntsError } from '../errors.ts';
 import { TAG } from '../plan/protocol.ts';
+import { SECCOMP_FIELD } from '../plan/seccomp.ts';
 import { remedy } from './remedies.ts';
 
 /** The error for a report that is not what the parent waited for. */
@@ -32,7 +33,8 @@ export function initFailure(report: Report | null, program: Program, args: reado
   const call =
     op === undefined ? `operation ${report.index}` : op.kind === 'fail' ? (op.note ?? '') : describeCall(op);
   const field = op?.field;
-  const detail = report.text === '' ? '' : `: ${report.text.trim()}`;
+  // A text that is the field is for a reader who hasn't got the program.
+  const detail = report.text === '' || report.text === field ? '' : `: ${report.text.trim()}`;
   const syscall = op?.kind === 'syscall' ? op.name : undefined;
   const hint = op === undefined ? undefined : remedy(op, errno);
   return new RuntsError(
@@ -70,8 +72,25 @@ function commandFailure(command: string, op: Op, errno: string, words: string): 
   });
 }
 
-/** The failure of execve itself, as `start` learns of it. */
-export function execFailure(errno: number, args: readonly string[]): RuntsError {
-  const op: Op = { kind: 'syscall', name: 'execve', args: [] };
-  return commandFailure(args[0] ?? '', op, errnoName(errno), errnoText(errno));
+/**
+ * The failure of execve, or of what comes right before it, as `start` learns of it.
+ *
+ * @param field - the report's text: the config field of what failed, or empty for execve itself
+ */
+export function execFailure(errno: number, args: readonly string[], field = ''): RuntsError {
+  const name = errnoName(errno);
+  if (field !== SECCOMP_FIELD) {
+    return commandFailure(
+      args[0] ?? '',
+      { kind: 'syscall', name: 'execve', args: [] },
+      name,
+      errnoText(errno),
+    );
+  }
+  const op: Op = { kind: 'syscall', name: 'seccomp', args: [], field };
+  return new RuntsError(
+    'E_INIT',
+    `unable to start container process: ${field}: seccomp: ${errnoText(errno)} (${name})`,
+    { field, syscall: op.name, errno: name, hint: remedy(op, name) },
+  );
 }

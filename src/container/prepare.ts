@@ -11,10 +11,12 @@ import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hostFacts } from '../linux/facts.ts';
+import { log } from '../log.ts';
 import { planCreate } from '../plan/create.ts';
 import type { HostFacts, Plan, PlanOptions } from '../plan/types.ts';
+import type { PreparedFilter } from '../seccomp/filter.ts';
 import { loadSpec } from '../spec/load.ts';
-import type { Spec } from '../spec/types.ts';
+import type { LinuxSeccomp, Spec } from '../spec/types.ts';
 import { checkId } from './id.ts';
 import { stateDirectory } from './state.ts';
 
@@ -24,6 +26,8 @@ export interface Prepared {
   options: PlanOptions;
   facts: HostFacts;
   plan: Plan;
+  /** The filter of linux.seccomp, when there is one. */
+  seccomp?: PreparedFilter;
 }
 
 /** What differs between the commands. */
@@ -37,13 +41,14 @@ export interface Intent {
 }
 
 /** Loads, checks and plans. Throws the first thing that is wrong; nothing has been done then. */
-export function prepare(ctx: CommandContext, intent: Intent): Prepared {
+export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prepared> {
   checkId(intent.id);
   const bundle = bundlePath(ctx);
   const spec = loadSpec(bundle);
   const rootfs = rootfsPath(spec, bundle, intent.dryRun);
   const cgroup = cgroupOf(ctx, spec, intent);
   const facts = hostFacts(spec, rootfs, cgroup?.mountpoint ?? null);
+  const seccomp = spec.linux?.seccomp && (await seccompFilter(spec.linux.seccomp, ctx, intent));
   const options: PlanOptions = {
     id: intent.id,
     bundle,
@@ -57,9 +62,26 @@ export function prepare(ctx: CommandContext, intent: Intent): Prepared {
     noNewKeyring: ctx.flags['no-new-keyring'] === true,
     preserveFds: preservedFds(ctx, intent.dryRun),
     pidFile: text(ctx, 'pid-file'),
+    seccomp: seccomp?.filter,
   };
   checkTerminal(spec, options, intent);
-  return { spec, options, facts, plan: planCreate(spec, options, facts) };
+  return { spec, options, facts, seccomp, plan: planCreate(spec, options, facts) };
+}
+
+/** The compiled filter; `plan` does without where there is no libseccomp. */
+async function seccompFilter(
+  profile: LinuxSeccomp,
+  ctx: CommandContext,
+  intent: Intent,
+): Promise<PreparedFilter | undefined> {
+  const { prepareFilter } = await import('../seccomp/filter.ts');
+  try {
+    return await prepareFilter(profile, ctx.global.root);
+  } catch (error) {
+    if (!intent.dryRun || !(error instanceof RuntsError) || error.code === 'E_CONFIG_INVALID') throw error;
+    log.warn(`the plan is without the system call filter: ${error.message}`);
+    return undefined;
+  }
 }
 
 function text(ctx: CommandContext, flag: string): string | undefined {

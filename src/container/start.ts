@@ -52,7 +52,7 @@ function died(): RuntsError {
 function expectExec(result: number, state: ContainerState): void {
   let executing = false;
   for (let report = readReport(result, 'fifo'); report !== null; report = readReport(result, 'fifo')) {
-    if (report.type === 'fail') throw execFailure(report.errno, state.process.args ?? []);
+    if (report.type === 'fail') throw execFailure(report.errno, state.process.args ?? [], report.text);
     if (report.type === 'note' && report.tag === TAG.EXECUTING) executing = true;
   }
   if (!executing) throw died();

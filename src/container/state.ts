@@ -76,6 +76,8 @@ export interface ContainerState {
   resources: LinuxResources | null;
   /** File name in the container's state folder of the compiled seccomp filter, for `exec`; null without a filter. */
   seccompFilter: string | null;
+  /** The seccomp agent, when the filter leaves calls to one. */
+  seccompListener?: { path: string; metadata?: string };
   /** Made by a user without privileges on the host: id maps and cgroups follow other rules. */
   rootless: boolean;
   noPivot: boolean;

@@ -8,11 +8,12 @@
  * @module
  */
 
-import { AT, MOVE_MOUNT, O, SCM, SOL, TIOC } from '../../ffi/constants/index.ts';
+import { AT, MOVE_MOUNT, O, TIOC } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
-import { addressOf, bytes, valueIn, words } from '../../ffi/program.ts';
+import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import type { Box } from '../spec/types.ts';
 import { FD } from './protocol.ts';
+import { planSendDescriptor } from './rights.ts';
 import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import type { PlanContext } from './types.ts';
@@ -28,7 +29,7 @@ export function openTerminal(ctx: PlanContext, root: RootAccess, size: Box | und
     program.call('ioctl', [valueIn(master), TIOC.SPTLCK, addressOf(zero)], { note: 'unlock' });
     program.call('ioctl', [valueIn(master), TIOC.GPTPEER, O.RDWR | O.NOCTTY | O.CLOEXEC], { store: peer });
     if (size !== undefined) setSize(ctx, peer, size);
-    sendMaster(ctx, master);
+    planSendDescriptor(program, FD.console, master, '/dev/ptmx');
     program.call('close', [valueIn(master)]);
   });
   return { peer };
@@ -80,19 +81,4 @@ function setSize(ctx: PlanContext, peer: Cell, size: Box): void {
       bytes(winsize, `winsize{${size.height}, ${size.width}}`),
     ]),
   );
-}
-
-/** sendmsg(2) with SCM_RIGHTS; the message body names the file, as callers expect. */
-function sendMaster(ctx: PlanContext, master: Cell): void {
-  const { program } = ctx;
-  // struct cmsghdr { u64 len; int level; int type; } and the descriptor: it can't be constant, so it lives in a cell
-  const CMSG_HEADER = 16;
-  const control = program.cell('control', 24);
-  program.set(control, CMSG_HEADER + 4);
-  program.set(control, SOL.SOCKET + SCM.RIGHTS * 2 ** 32, '', 0, 8);
-  program.set(control, valueIn(master), '', 0, 16);
-  const name = '/dev/ptmx';
-  const iov = words('iovec', [name, name.length]);
-  const message = words('msghdr', [0, 0, iov, 1, addressOf(control), 24, 0]);
-  program.call('sendmsg', [FD.console, message, 0]);
 }

@@ -10,6 +10,7 @@ import { addressOf, stringArray, valueIn } from '../../ffi/program.ts';
 import { homeOf } from '../linux/users.ts';
 import type { Process } from '../spec/types.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
+import { planListener, planSeccomp, SECCOMP_FIELD } from './seccomp.ts';
 import type { PlanContext } from './types.ts';
 
 /** What a PATH that is not set means, as execvp(3) and the other runtimes have it. */
@@ -105,7 +106,7 @@ export function planCloseRest(ctx: PlanContext): void {
   });
 }
 
-/** Ready: waits for the parent, then (after `create`) for `start`, and becomes the command. */
+/** Ready: waits for the parent, then (after `create`) for `start`, loads the filter, and becomes the command. */
 export function planExec(
   ctx: PlanContext,
   process: Process,
@@ -114,6 +115,8 @@ export function planExec(
   scratch: Cell,
 ): void {
   const { program, options } = ctx;
+  const { seccomp } = options;
+  if (seccomp?.notify === true) planListener(program, seccomp, scratch);
   program.notify(TAG.READY);
   waitForParent(program, scratch, 'until the state is saved');
   if (options.mode === 'create') {
@@ -123,8 +126,15 @@ export function planExec(
     program.reportTo(FD.result);
   }
   program.notify(TAG.EXECUTING);
+  const refused = seccomp?.notify === false ? program.label('refused') : undefined;
+  if (seccomp?.notify === false) planSeccomp(program, seccomp, { failed: refused });
   program.within('process.args', () => {
     program.call('execve', [valueIn(command), stringArray(process.args ?? []), stringArray(env)]);
   });
   program.call('exit_group', [255]);
+  if (refused !== undefined) {
+    program.place(refused);
+    // `start` has not got the program: it knows by the text what failed.
+    program.fail(SECCOMP_FIELD, 0, 0, undefined, SECCOMP_FIELD);
+  }
 }

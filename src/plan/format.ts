@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DeviceRule } from '../cgroup/devices/rules.ts';
+import { accessLetters, type DeviceRule } from '../cgroup/devices/rules.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import type { HostStep } from './types.ts';
 
@@ -12,8 +12,7 @@ const map = (m: LinuxIDMapping): string => `${m.containerID} ${m.hostID} ${m.siz
 
 /** As the kernel's v1 devices.list has it: `c 1:3 rwm`. */
 function rule({ allow, type, major, minor, access }: DeviceRule): string {
-  const letters = ['m', 'r', 'w'].filter((_, bit) => (access & (1 << bit)) !== 0).join('');
-  return `${allow ? 'allow' : 'deny '} ${type} ${major ?? '*'}:${minor ?? '*'} ${letters}`;
+  return `${allow ? 'allow' : 'deny '} ${type} ${major ?? '*'}:${minor ?? '*'} ${accessLetters(access)}`;
 }
 
 /** One step, of one or more lines. */
@@ -31,6 +30,10 @@ function describe(step: HostStep): string | string[] {
       return step.writes.map(({ file, value }) => `write limit           ${file} ${JSON.stringify(value)}`);
     case 'deviceRules':
       return step.rules.map((each) => `device rule           ${rule(each)}`);
+    case 'seccompFilter':
+      return `keep seccomp filter   ${step.path}`;
+    case 'seccompListener':
+      return `wait for              LISTENER, for the agent at ${step.path}`;
     case 'fifo':
       return `make fifo             ${step.path}`;
     case 'console':

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
+import { CAP, PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
 import type { Program } from '../../ffi/program.ts';
 import { bytes, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
@@ -26,11 +26,15 @@ export interface IdentityContext {
   warnings: string[];
 }
 
-/** Drops the bounding set, changes ids, and sets the rest; after this the process has the container’s rights only. */
+/**
+ * Drops the bounding set, changes ids, and sets the rest; after this the process has the container’s rights only, and
+ * CAP_SYS_ADMIN until execve when `sysAdmin` is set.
+ */
 export function planIdentity(
   ctx: IdentityContext,
   user: User,
   capabilities: LinuxCapabilities | undefined,
+  sysAdmin = false,
 ): void {
   const { program, facts, warnings } = ctx;
   const set = (name: keyof LinuxCapabilities): CapabilityMask => {
@@ -57,7 +61,10 @@ export function planIdentity(
     const effective = set('effective');
     const permitted = set('permitted');
     const inheritable = set('inheritable');
-    program.call('capset', [capabilityHeader(), capabilityData(effective, permitted, inheritable)]);
+    const kept = sysAdmin ? [withSysAdmin(effective), withSysAdmin(permitted)] : [effective, permitted];
+    program.call('capset', [capabilityHeader(), capabilityData(kept[0]!, kept[1]!, inheritable)], {
+      ...(sysAdmin ? { note: 'CAP_SYS_ADMIN until execve, for linux.seccomp' } : {}),
+    });
     planAmbient(program, set('ambient'), facts.lastCapability, { permitted, inheritable });
   });
 }
@@ -92,6 +99,11 @@ function planAmbient(
       program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.RAISE, capability]);
     }
   });
+}
+
+/** CAP_SYS_ADMIN loads a seccomp filter; execve takes it away where the bounding set hasn't got it. */
+function withSysAdmin({ low, high }: CapabilityMask): CapabilityMask {
+  return { low: (low | (1 << CAP.SYS_ADMIN)) >>> 0, high };
 }
 
 function capabilityHeader(): ReturnType<typeof words> {

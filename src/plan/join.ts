@@ -13,6 +13,7 @@ import { NAMESPACE_FLAGS, planBecomeRoot } from './namespaces.ts';
 import { planProcess, planSession } from './process.ts';
 import { FD, TAG } from './protocol.ts';
 import { RootAccess } from './root.ts';
+import type { CompiledFilter } from './seccomp.ts';
 import type { HostFacts, PlanContext, PlanOptions } from './types.ts';
 
 const CLONE_ARGS_SIZE = 88;
@@ -25,6 +26,8 @@ export interface JoinOptions {
   cgroup: boolean;
   noNewKeyring: boolean;
   preserveFds: number;
+  /** The container's system call filter. */
+  seccomp?: CompiledFilter;
 }
 
 export interface JoinPlan {
@@ -101,5 +104,6 @@ function planOptions(options: JoinOptions): PlanOptions {
     stateDir: '',
     cgroupPath: null,
     noPivot: false,
+    seccomp: options.seccomp,
   };
 }

@@ -19,6 +19,7 @@ import {
   planWorkingDirectory,
 } from './exec.ts';
 import { planIdentity, planRlimits } from './identity.ts';
+import { needsSysAdmin } from './seccomp.ts';
 import type { PlanContext } from './types.ts';
 
 /** Who runs the command when the config does not say. */
@@ -56,7 +57,8 @@ export function planProcess(
   if (process.noNewPrivileges === true) {
     program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
   }
-  planIdentity(ctx, user, process.capabilities);
+  const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
+  planIdentity(ctx, user, process.capabilities, sysAdmin);
   planWorkingDirectory(ctx, process.cwd);
   program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
   const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);

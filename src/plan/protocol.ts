@@ -25,6 +25,8 @@ export const TAG = {
   EXECUTING: 6,
   /** Value: how many candidates of PATH were tried; none can be executed. */
   NOT_FOUND: 7,
+  /** Value: the descriptor, in the process, on which a seccomp agent gets notifications. The process waits. */
+  LISTENER: 8,
 } as const;
 
 /** Names of the descriptors that the parent hands to the executor. */

@@ -11,6 +11,7 @@ import type { ScopeName } from '../cgroup/systemd/names.ts';
 import type { Write } from '../cgroup/write.ts';
 import type { HookPhase } from '../hooks/run.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
+import type { CompiledFilter } from './seccomp.ts';
 
 /** What the planner must know of the host; collected by src/linux/facts.ts. */
 export interface HostFacts {
@@ -52,6 +53,8 @@ export interface PlanOptions {
   /** Descriptors from 3 on that stay open in the container, LISTEN_FDS included. */
   preserveFds: number;
   pidFile?: string;
+  /** The system call filter, if there is one. */
+  seccomp?: CompiledFilter;
 }
 
 /** A step of the parent, in order. `await` steps read a note of the executor, `go` answers it. */
@@ -62,10 +65,14 @@ export type HostStep =
   | { step: 'cgroupOwner'; uid: number }
   | { step: 'cgroupLimits'; writes: readonly Write[] }
   | { step: 'deviceRules'; rules: readonly DeviceRule[] }
+  /** Keeps the compiled filter for `exec`, and for the next container with this profile. */
+  | { step: 'seccompFilter'; path: string }
   | { step: 'fifo'; path: string }
   | { step: 'console'; path: string }
   | { step: 'spawn'; fds: readonly string[] }
   | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'INIT_UNPLACED' | 'HOOKS' | 'READY' | 'EXECUTING' }
+  /** Waits for the note LISTENER, and hands the descriptor to the agent that listens at `path`. */
+  | { step: 'seccompListener'; path: string }
   | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
   | { step: 'saveState'; status: 'creating' | 'created' }
   | { step: 'hooks'; phase: HookPhase; count: number }

@@ -7,13 +7,10 @@
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
-import type { CompiledFilter } from '../plan/seccomp.ts';
+import { type CompiledFilter, FILTER_NAME } from '../plan/seccomp.ts';
 import type { LinuxSeccomp } from '../spec/types.ts';
 import { cacheDirectory, lookUp, profileText, store } from './cache.ts';
 import { readFilter, writeFilter } from './file.ts';
-
-/** Name of the file in a container's state folder. */
-export const FILTER_NAME = 'seccomp.bpf';
 
 /** A filter that is ready to be loaded. */
 export interface PreparedFilter {

@@ -94,6 +94,11 @@ function accessBits(letters: string | undefined): number {
   return bits;
 }
 
+/** A set of {@link ACCESS} as a config writes it: `rwm`. */
+export function accessLetters(access: number): string {
+  return (['r', 'w', 'm'] as const).filter((letter) => (access & ACCESS[letter]) !== 0).join('');
+}
+
 function canMatch({ major, minor }: DeviceRule): boolean {
   return (major ?? 0) <= UINT32_MAX && (minor ?? 0) <= UINT32_MAX;
 }
