@@ -10,7 +10,22 @@ test('ids that callers use are accepted', () => {
 });
 
 test('everything that is not one plain file name is refused with the texts that callers match', () => {
-  const bad = ['.', '..', 'a/b', '../x', '/', 'a b', 'a\n', '\n', 'a\0', 'ä', '~', 'a:b', 'x'.repeat(256)];
+  const bad = [
+    '.',
+    '..',
+    '.cache',
+    'a/b',
+    '../x',
+    '/',
+    'a b',
+    'a\n',
+    '\n',
+    'a\0',
+    'ä',
+    '~',
+    'a:b',
+    'x'.repeat(256),
+  ];
   for (const id of bad) {
     assert.equal(isId(id), false);
     assert.throws(

@@ -11,9 +11,12 @@ const ID = /^[A-Za-z0-9_+.-]+$/;
 /** An id is the name of a folder, so it has at most NAME_MAX bytes (limits.h). */
 const MAX_LENGTH = 255;
 
+/** The runtime's own folder beside those of the containers. */
+const RESERVED = '.cache';
+
 /** Whether `id` has the grammar that callers rely on. Names outside it in the state folder are no containers. */
 export function isId(id: string): boolean {
-  return id !== '.' && id !== '..' && id.length <= MAX_LENGTH && ID.test(id);
+  return id !== '.' && id !== '..' && id !== RESERVED && id.length <= MAX_LENGTH && ID.test(id);
 }
 
 /**
@@ -29,6 +32,6 @@ export function checkId(id: string): void {
   throw new RuntsError('E_ID_INVALID', `invalid container ID format: ${shown}`, {
     hint: long
       ? `${id.length} characters, at most ${MAX_LENGTH} are allowed`
-      : 'letters, digits and _ + . - are allowed, but neither . nor .. alone',
+      : 'letters, digits and _ + . - are allowed, but neither . nor .. alone, nor .cache',
   });
 }
