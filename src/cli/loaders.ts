@@ -22,5 +22,6 @@ export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>
   ps: () => import('../commands/ps.ts'),
   spec: () => import('../commands/spec.ts'),
   plan: () => import('../commands/plan.ts'),
+  doctor: () => import('../commands/doctor.ts'),
   validate: () => import('../commands/validate.ts'),
 };

@@ -386,6 +386,16 @@ Nothing is done: no privileges and no root file system are needed.`,
 its path. Exits with 0 when there is none.`,
     flags: [BUNDLE, JSON_FLAG],
   },
+  {
+    name: 'doctor',
+    summary: 'show what this host offers to containers',
+    operands: '',
+    minOperands: 0,
+    maxOperands: 0,
+    description: `Checks the kernel, cgroups, namespaces, seccomp, security modules and helpers, and prints for each ok,
+degraded or missing, with what to do about it. Exits with 1 when no container can run here.`,
+    flags: [JSON_FLAG],
+  },
 ];
 
 /** Built in: shows the help of all or of one. */

@@ -1,0 +1,52 @@
+/**
+ * How the checks of `doctor` look at the host: through this alone, so that tests can be any host.
+ *
+ * @module
+ */
+
+import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
+
+export interface Host {
+  /** Text of a file; undefined when it can't be read. */
+  read(path: string): string | undefined;
+  exists(path: string): boolean;
+  /** f_type of the file system at a path; undefined where there is none. */
+  fileSystem(path: string): number | undefined;
+  /** Absolute path of a program in PATH. */
+  program(name: string): string | undefined;
+  writable(path: string): boolean;
+  euid: number;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Where administrators' programs are, also for users whose PATH lacks it. */
+const ALWAYS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+/** This machine. */
+export function thisHost(): Host {
+  const attempt = <T>(action: () => T): T | undefined => {
+    try {
+      return action();
+    } catch {
+      return undefined;
+    }
+  };
+  const can = (path: string, mode: number): boolean =>
+    attempt(() => {
+      accessSync(path, mode);
+      return true;
+    }) === true;
+  return {
+    read: (path) => attempt(() => readFileSync(path, 'latin1')),
+    exists: (path) => can(path, constants.F_OK),
+    fileSystem: (path) => attempt(() => statfsSync(path).type),
+    program: (name) =>
+      [...(process.env.PATH ?? '').split(':'), ...ALWAYS]
+        .filter((folder) => folder.startsWith('/'))
+        .map((folder) => `${folder}/${name}`)
+        .find((path) => can(path, constants.X_OK) && attempt(() => statSync(path).isFile()) === true),
+    writable: (path) => can(path, constants.W_OK),
+    euid: process.geteuid?.() ?? 0,
+    env: process.env,
+  };
+}
