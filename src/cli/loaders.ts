@@ -22,6 +22,7 @@ export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>
   ps: () => import('../commands/ps.ts'),
   spec: () => import('../commands/spec.ts'),
   plan: () => import('../commands/plan.ts'),
+  completion: () => import('../commands/completion.ts'),
   doctor: () => import('../commands/doctor.ts'),
   validate: () => import('../commands/validate.ts'),
 };

@@ -387,6 +387,18 @@ its path. Exits with 0 when there is none.`,
     flags: [BUNDLE, JSON_FLAG],
   },
   {
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    operands: 'SHELL',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Prints a script that completes the command line of runts. SHELL is bash, zsh or fish.
+
+Example:
+    source <(runts completion bash)`,
+    flags: [],
+  },
+  {
     name: 'doctor',
     summary: 'show what this host offers to containers',
     operands: '',
