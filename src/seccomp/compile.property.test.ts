@@ -8,8 +8,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RuntsError } from '../errors.ts';
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../spec/types.ts';
+import type { LinuxSeccompArg, LinuxSyscall } from '../spec/types.ts';
 import { compileFilter } from './compile.ts';
+import type { Profile } from './profile.ts';
 import { verdict } from './testing/interpret.ts';
 import { AUDIT, expected, numberOf } from './testing/model.ts';
 
@@ -91,7 +92,7 @@ function withErrno({ errnoRet, ...rest }: Rule): LinuxSyscall {
 }
 
 /** Profiles in which rules overlap, repeat and overrule each other. */
-const profile: fc.Arbitrary<LinuxSeccomp> = fc
+const profile: fc.Arbitrary<Profile> = fc
   .record({
     defaults: fc.record({ action, errnoRet: fc.integer({ min: 0, max: 4094 }) }),
     architectures: fc.subarray(Object.keys(AUDIT)),
@@ -108,7 +109,7 @@ const profile: fc.Arbitrary<LinuxSeccomp> = fc
     return {
       defaultAction,
       defaultErrnoRet,
-      architectures: architectures as LinuxSeccomp['architectures'],
+      architectures: architectures as Profile['architectures'],
       syscalls: [
         { names: ['execve', ...FURTHER.slice(0, further)], action: 'SCMP_ACT_ALLOW' as const },
         ...rules.map(withErrno),
@@ -148,7 +149,7 @@ const FURTHER = [
 ];
 
 /** Calls that matter: those named, their neighbours, far ones, and arguments around the rules' values. */
-const call = (given: LinuxSeccomp) => {
+const call = (given: Profile) => {
   const archs = [...Object.keys(AUDIT)];
   const near = (given.syscalls ?? []).flatMap(({ args = [] }) =>
     args.flatMap(({ value, valueTwo = 0 }) => [value, value + 1, Math.max(0, value - 1), valueTwo]),
@@ -163,7 +164,7 @@ const call = (given: LinuxSeccomp) => {
 };
 
 /** undefined for a profile whose rules contradict each other, which is refused. */
-function compiled(given: LinuxSeccomp): Uint8Array | undefined {
+function compiled(given: Profile): Uint8Array | undefined {
   try {
     return compileFilter(given).program;
   } catch (error) {

@@ -11,7 +11,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { SECCOMP_FILTER_FLAG } from '../../ffi/constants/process.ts';
 import { memfdCreate } from '../../ffi/descriptors.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
-import type { LinuxSeccomp, LinuxSeccompAction } from '../spec/types.ts';
+import type { LinuxSeccomp } from '../spec/types.ts';
 import type { ResolvedArchitecture } from './architectures.ts';
 import { numberRanges, resolveArchitectures } from './architectures.ts';
 import { encode, INSTRUCTION_SIZE, MAX_INSTRUCTIONS } from './bpf.ts';
@@ -19,7 +19,8 @@ import { FIELD, invalid } from './errors.ts';
 import type { FilterContext } from './libseccomp.ts';
 import { ATTRIBUTE, failureText, libseccomp, UNKNOWN_SYSCALL } from './libseccomp.ts';
 import { prelude } from './prelude.ts';
-import { actionValue, checkProfile, PERMISSIVE, rulesByName } from './profile.ts';
+import type { Profile } from './profile.ts';
+import { actionValue, checkExecve, PERMISSIVE, rulesByName } from './profile.ts';
 import { FLAGS } from './tables.ts';
 
 const EDOM = 33;
@@ -29,21 +30,12 @@ const EEXIST = 17;
 const TREE_FROM = 32;
 
 /**
- * Whether a profile means a filter at all. An object without default action and rules is what some callers write for
- * "unconfined".
- */
-export function isDisabled(profile: LinuxSeccomp): boolean {
-  const action: LinuxSeccompAction | undefined = profile.defaultAction;
-  return action === undefined && (profile.syscalls ?? []).length === 0;
-}
-
-/**
- * Compiles a profile.
+ * Compiles a profile that has been validated.
  *
  * @throws RuntsError E_CONFIG_INVALID with the field; E_UNSUPPORTED without libseccomp
  */
-export function compileFilter(profile: LinuxSeccomp): CompiledFilter {
-  checkProfile(profile);
+export function compileFilter(profile: Profile): CompiledFilter {
+  checkExecve(profile);
   const { flags, notify } = filterFlags(profile);
   const architectures = resolveArchitectures(profile.architectures ?? []);
   const rules = rulesByName(profile);

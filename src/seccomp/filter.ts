@@ -33,15 +33,17 @@ export async function prepareFilter(
   profile: LinuxSeccomp,
   root: string,
 ): Promise<PreparedFilter | undefined> {
+  const { defaultAction } = profile;
+  // What some callers write for "no filter": the checks refuse it where there are rules.
+  if (defaultAction === undefined) return undefined;
   const text = profileText(profile);
   const entry = lookUp(cacheDirectory(root), text);
   if (entry.filter !== undefined) {
     const { filter } = entry;
     return { filter, save: (stateDir) => keep(stateDir, filter) };
   }
-  const { compileFilter, isDisabled } = await import('./compile.ts');
-  if (isDisabled(profile)) return undefined;
-  const filter = compileFilter(profile);
+  const { compileFilter } = await import('./compile.ts');
+  const filter = compileFilter({ ...profile, defaultAction });
   const { libraryIdentity } = await import('./libseccomp.ts');
   const library = libraryIdentity();
   return {

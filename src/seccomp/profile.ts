@@ -1,16 +1,22 @@
 /**
- * A profile's meaning: what is refused, and which rules hold for a system call.
+ * A profile's meaning: which rules hold for a system call. That it is valid the checks in src/spec have seen to.
  *
  * @module
  */
 
 import { seccompArgValue } from '../spec/integers.ts';
-import type { LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSyscall } from '../spec/types.ts';
+import type { LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg } from '../spec/types.ts';
 import { FIELD, invalid } from './errors.ts';
 import type { Condition, ConditionalRule } from './prelude.ts';
-import { ACTIONS, GREATEST_DATA, OPERATORS } from './tables.ts';
+import { ACTIONS } from './tables.ts';
 
 const EPERM = 1;
+
+/** Actions that take an errno. */
+const WITH_ERRNO: ReadonlySet<LinuxSeccompAction> = new Set(['SCMP_ACT_ERRNO', 'SCMP_ACT_TRACE']);
+
+/** A profile that means a filter. */
+export type Profile = LinuxSeccomp & { defaultAction: LinuxSeccompAction };
 
 /** Actions that let the call happen, or that leave it to somebody who may. */
 export const PERMISSIVE: ReadonlySet<LinuxSeccompAction> = new Set([
@@ -20,57 +26,16 @@ export const PERMISSIVE: ReadonlySet<LinuxSeccompAction> = new Set([
   'SCMP_ACT_NOTIFY',
 ]);
 
-/** With these the process tells its parent of the listener; nobody would answer the notification. */
-const NEVER_NOTIFIED = ['write', 'writev'];
-
-/** Refuses what the schema can't. @throws RuntsError E_CONFIG_INVALID with the field */
-export function checkProfile(profile: LinuxSeccomp): void {
-  const { defaultAction, defaultErrnoRet, syscalls = [] } = profile;
-  checkAction(defaultAction, `${FIELD}.defaultAction`, defaultErrnoRet, `${FIELD}.defaultErrnoRet`);
-  if (defaultAction === 'SCMP_ACT_NOTIFY') {
-    throw invalid(`${FIELD}.defaultAction`, 'SCMP_ACT_NOTIFY cannot be used as default action');
-  }
-  syscalls.forEach((rule, index) => {
-    checkRule(rule, `${FIELD}.syscalls[${index}]`);
-  });
-  checkExecve(profile);
-}
-
-function checkRule({ names, action, errnoRet, args = [] }: LinuxSyscall, field: string): void {
-  checkAction(action, `${field}.action`, errnoRet, `${field}.errnoRet`);
-  names.forEach((name, index) => {
-    const path = `${field}.names[${index}]`;
-    if (name === '') throw invalid(path, 'an empty string is no system call');
-    if (action === 'SCMP_ACT_NOTIFY' && NEVER_NOTIFIED.includes(name)) {
-      throw invalid(path, `SCMP_ACT_NOTIFY cannot be used for the ${name} syscall`);
-    }
-  });
-  args.forEach(({ op }, index) => {
-    if (OPERATORS[op] !== undefined) return;
-    throw invalid(`${field}.args[${index}].op`, `unknown operator ${JSON.stringify(op)}`);
-  });
-}
-
-function checkAction(
-  action: LinuxSeccompAction | undefined,
-  field: string,
-  errnoRet: number | undefined,
-  errnoField: string,
-): void {
-  if (action === undefined) throw invalid(field, 'missing', 'name what happens to all other system calls');
-  if (ACTIONS[action] === undefined) throw invalid(field, `unknown action ${JSON.stringify(action)}`);
-  if (errnoRet === undefined) return;
-  const greatest = GREATEST_DATA[action];
-  if (greatest === undefined) throw invalid(errnoField, `${action} has no errno`, 'leave it out');
-  if (errnoRet > greatest) throw invalid(errnoField, `${errnoRet} is more than ${greatest}`);
-}
-
-/** After the filter is loaded the command is executed: a filter that forbids this can only fail, and obscurely. */
-function checkExecve({ defaultAction, syscalls = [] }: LinuxSeccomp): void {
+/**
+ * Refuses a profile that forbids execve: it is in force when the command is executed, so that could only fail, and
+ * obscurely.
+ *
+ * @throws RuntsError E_CONFIG_INVALID
+ */
+export function checkExecve({ defaultAction, syscalls = [] }: Profile): void {
   const rules = syscalls.filter(({ names }) => names.includes('execve'));
   if (rules.some(({ action }) => PERMISSIVE.has(action))) return;
-  const always = rules.some(({ args = [] }) => args.length === 0);
-  if (PERMISSIVE.has(defaultAction) && !always) return;
+  if (PERMISSIVE.has(defaultAction) && rules.every(({ args = [] }) => args.length > 0)) return;
   throw invalid(
     FIELD,
     'the profile forbids execve, so no command could be started',
@@ -80,7 +45,7 @@ function checkExecve({ defaultAction, syscalls = [] }: LinuxSeccomp): void {
 
 /** The return value of the filter: the action with its data, EPERM unless said otherwise. */
 export function actionValue(action: LinuxSeccompAction, errnoRet: number | undefined): number {
-  return ACTIONS[action] + (GREATEST_DATA[action] === undefined ? 0 : (errnoRet ?? EPERM));
+  return ACTIONS[action] + (WITH_ERRNO.has(action) ? (errnoRet ?? EPERM) : 0);
 }
 
 /** What holds for a system call. */
@@ -103,7 +68,7 @@ export function rulesByName({
   defaultAction,
   defaultErrnoRet,
   syscalls = [],
-}: LinuxSeccomp): Map<string, CallRules> {
+}: Profile): Map<string, CallRules> {
   const nothing = actionValue(defaultAction, defaultErrnoRet);
   const byName = new Map<string, CallRules>();
   syscalls.forEach(({ names, action: actionName, errnoRet, args = [] }, index) => {

@@ -1,12 +1,11 @@
 /**
- * The names of the specification and what the kernel calls them: linux/seccomp.h, linux/filter.h and libseccomp's
- * seccomp.h. `features` prints the same tables.
+ * The names of the specification and what the kernel calls them, linux/seccomp.h. `features` prints the same tables.
  *
  * @module
  */
 
 import { SECCOMP_FILTER_FLAG } from '../../ffi/constants/process.ts';
-import type { LinuxSeccompAction, LinuxSeccompFlag, LinuxSeccompOperator } from '../spec/types.ts';
+import type { LinuxSeccompAction, LinuxSeccompFlag } from '../spec/types.ts';
 
 /** Return values of a filter, without their data (the low 16 bits). */
 export const ACTIONS: Readonly<Record<LinuxSeccompAction, number>> = {
@@ -19,23 +18,6 @@ export const ACTIONS: Readonly<Record<LinuxSeccompAction, number>> = {
   SCMP_ACT_ALLOW: 0x7fff0000,
   SCMP_ACT_LOG: 0x7ffc0000,
   SCMP_ACT_NOTIFY: 0x7fc00000,
-};
-
-/** Greatest data of the actions that take some: errnos below MAX_ERRNO, as libseccomp has it; 16 bits for a tracer. */
-export const GREATEST_DATA: Partial<Readonly<Record<LinuxSeccompAction, number>>> = {
-  SCMP_ACT_ERRNO: 4094,
-  SCMP_ACT_TRACE: 0xffff,
-};
-
-/** enum scmp_compare of libseccomp. */
-export const OPERATORS: Readonly<Record<LinuxSeccompOperator, number>> = {
-  SCMP_CMP_NE: 1,
-  SCMP_CMP_LT: 2,
-  SCMP_CMP_LE: 3,
-  SCMP_CMP_EQ: 4,
-  SCMP_CMP_GE: 5,
-  SCMP_CMP_GT: 6,
-  SCMP_CMP_MASKED_EQ: 7,
 };
 
 /** Flags of seccomp(2) by the specification's names. */

@@ -6,8 +6,9 @@
  */
 
 import { seccompArgValue } from '../../spec/integers.ts';
-import type { LinuxSeccomp, LinuxSeccompArg, LinuxSyscall } from '../../spec/types.ts';
+import type { LinuxSeccompArg, LinuxSyscall } from '../../spec/types.ts';
 import { libseccomp, UNKNOWN_SYSCALL } from '../libseccomp.ts';
+import type { Profile } from '../profile.ts';
 import { ACTIONS } from '../tables.ts';
 import type { Call } from './interpret.ts';
 
@@ -38,7 +39,7 @@ export function numberOf(arch: string, name: string): number | undefined {
 }
 
 /** The specification's name of the architecture that a call is of; undefined when the profile hasn't got it. */
-function architectureOf(profile: LinuxSeccomp, call: Call): string | undefined {
+function architectureOf(profile: Profile, call: Call): string | undefined {
   const all: readonly string[] = [NATIVE, ...(profile.architectures ?? [])];
   return all.find((name) => {
     if (AUDIT[name] !== call.arch) return false;
@@ -48,7 +49,7 @@ function architectureOf(profile: LinuxSeccomp, call: Call): string | undefined {
 }
 
 /** The greatest number that the profile names, of those that count on with the kernel's versions. */
-function lastNumber(profile: LinuxSeccomp, arch: string): number {
+function lastNumber(profile: Profile, arch: string): number {
   const numbers = (profile.syscalls ?? [])
     .flatMap(({ names }) => names.map((name) => numberOf(arch, name) ?? -1))
     .filter((number) => arch !== 'SCMP_ARCH_ARM' || number < ARM_PRIVATE);
@@ -56,7 +57,7 @@ function lastNumber(profile: LinuxSeccomp, arch: string): number {
 }
 
 /** The return value that the profile asks for. */
-export function expected(profile: LinuxSeccomp, call: Call): number {
+export function expected(profile: Profile, call: Call): number {
   const arch = architectureOf(profile, call);
   if (arch === undefined) return KILL;
   const permissive = ['ALLOW', 'LOG', 'TRACE'].some((name) => profile.defaultAction === `SCMP_ACT_${name}`);
