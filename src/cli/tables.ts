@@ -404,8 +404,9 @@ Example:
     operands: '',
     minOperands: 0,
     maxOperands: 0,
-    description: `Checks the kernel, cgroups, namespaces, seccomp, security modules and helpers, and prints for each ok,
-degraded or missing, with what to do about it. Exits with 1 when no container can run here.`,
+    description: `Checks the kernel, cgroups, namespaces, seccomp, security modules and helpers, and prints for
+each ok, degraded or missing, with what to do about it. Exits with 1 when no container can run
+here.`,
     flags: [JSON_FLAG],
   },
 ];
