@@ -1,0 +1,37 @@
+/**
+ * `npm run conformance [-- PART ARGUMENT...]`: what proves runts against others. Without a part: the specification's
+ * requirements and their tests.
+ *
+ * @module
+ */
+
+/** A part's module exports `run(args)`, which gives the exit code. Loaded when asked for. */
+const PARTS: Readonly<
+  Record<string, { load: () => Promise<{ run(args: string[]): Promise<number> | number }>; help: string }>
+> = {
+  spec: {
+    load: () => import('./spec/main.ts'),
+    help: 'every MUST and SHOULD of runtime-spec 1.3.0 has a test',
+  },
+  'runtime-tools': {
+    load: () => import('./runtime-tools/main.ts'),
+    help: 'DIR [--vm]: the OCI validation suite, side by side with runc and crun',
+  },
+};
+
+const [name = 'spec', ...args] = process.argv.slice(2);
+const part = PARTS[name];
+if (part === undefined) {
+  const lines = Object.entries(PARTS).map(([key, { help }]) => `  ${key.padEnd(16)}${help}`);
+  process.stderr.write(`usage: npm run conformance [-- PART ARGUMENT...]\n\n${lines.join('\n')}\n`);
+  process.exitCode = 2;
+} else {
+  try {
+    process.exitCode = await (await part.load()).run(args);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+export {};
