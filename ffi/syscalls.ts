@@ -74,6 +74,11 @@ export const SYSCALLS = {
     arm64: 199,
     parameters: { domain: set('af'), type: set('sock'), protocol: 'int', pair: 'pointer' },
   },
+  setsockopt: {
+    x64: 54,
+    arm64: 208,
+    parameters: { fd: 'fd', level: 'int', option: 'int', value: 'pointer', length: 'size' },
+  },
   execve: { x64: 59, arm64: 221, parameters: { path: 'string', argv: 'pointer', envp: 'pointer' } },
   kill: { x64: 62, arm64: 129, parameters: { pid: 'pid', signal: 'signal' } },
   fcntl: { x64: 72, arm64: 25, parameters: { fd: 'fd', command: set('fcntl'), argument: 'int' } },
@@ -111,7 +116,11 @@ export const SYSCALLS = {
   sethostname: { x64: 170, arm64: 161, parameters: { name: 'string', length: 'size' } },
   setdomainname: { x64: 171, arm64: 162, parameters: { name: 'string', length: 'size' } },
   exit_group: { x64: 231, arm64: 94, parameters: { status: 'int' } },
-  set_mempolicy: { x64: 238, arm64: 237, parameters: { mode: 'int', nodes: 'pointer', maxNode: 'size' } },
+  set_mempolicy: {
+    x64: 238,
+    arm64: 237,
+    parameters: { mode: set('mempolicy'), nodes: 'pointer', maxNode: 'size' },
+  },
   waitid: {
     x64: 247,
     arm64: 95,

@@ -11,6 +11,8 @@ export * from './errno.ts';
 export * from './file.ts';
 export * from './ioctl.ts';
 export * from './mount.ts';
+export * from './netlink.ts';
 export * from './process.ts';
+export * from './scheduling.ts';
 export * from './sets.ts';
 export * from './socket.ts';

@@ -39,6 +39,7 @@ import {
   SIG_HOW,
   W,
 } from './process.ts';
+import { IOPRIO_CLASS, MPOL, MPOL_F, SCHED, SCHED_FLAG } from './scheduling.ts';
 import { AF, MSG, SOCK } from './socket.ts';
 
 /** A set of constants and how a value of it is printed. */
@@ -114,6 +115,14 @@ function build(machine: Machine): Record<string, ConstantSet> {
     seccomp_filter: flags('SECCOMP_FILTER_FLAG_', SECCOMP_FILTER_FLAG),
     bpf: enumeration('BPF_', BPF),
     sigprocmask: enumeration('SIG_', SIG_HOW),
+    sched: enumeration('SCHED_', SCHED),
+    sched_flags: flags('SCHED_FLAG_', SCHED_FLAG),
+    ioprio_class: enumeration('IOPRIO_CLASS_', IOPRIO_CLASS),
+    mempolicy: {
+      style: 'flags',
+      values: { ...prefixed('MPOL_', MPOL), ...prefixed('MPOL_F_', MPOL_F) },
+      mask: 0xff,
+    },
     ioctl: {
       style: 'enum',
       values: {
