@@ -76,7 +76,8 @@ function planJoins(ctx: PlanContext, namespaces: readonly LinuxNamespace[]): voi
     cell: program.cell(`${n.type}Namespace`),
   }));
   for (const { n, field, cell } of opened) {
-    program.call('openat', [AT.FDCWD, n.path ?? '', O.RDONLY | O.CLOEXEC], {
+    // Not to wait for a writer, should it be a FIFO.
+    program.call('openat', [AT.FDCWD, n.path ?? '', O.RDONLY | O.NONBLOCK | O.CLOEXEC], {
       store: cell,
       field: `${field}.path`,
     });
