@@ -2,15 +2,14 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { RuntsError } from '../src/errors.ts';
 import { assetPath, currentMachine, installationError, installDirectory, isCompiled } from './engine.ts';
-import { CALL_CHECKS } from './testing/call-checks.ts';
+import { CHECKS } from './testing/checks.ts';
 import type { CheckResult } from './testing/native-main.ts';
-import { SPAWN_CHECKS } from './testing/spawn-checks.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const entry = join(root, 'ffi/testing/native-main.ts');
@@ -62,7 +61,7 @@ function failures(command: readonly string[]): CheckResult[] {
     .trim()
     .split('\n')
     .map((line): CheckResult => JSON.parse(line));
-  assert.equal(results.length, CALL_CHECKS.length + SPAWN_CHECKS.length);
+  assert.equal(results.length, CHECKS.length);
   return results.filter(({ error }) => error !== undefined);
 }
 
@@ -120,24 +119,26 @@ for (const [engine, skip, command] of [
       assert.deepEqual(failures(['/bin/sh', '-c', 'exec "$0" "$@" <&-', ...command]), []);
     });
 
+    test('tells the descriptors that the caller left open from its own', () => {
+      const preserve = (count: number) => {
+        const [file, ...args] = [...command, '--preserve', String(count)];
+        const stdio = ['ignore', 'pipe', 'pipe', 'pipe'] as const;
+        return spawnSync(file!, args, { stdio: [...stdio], encoding: 'utf8', env: {} });
+      };
+      assert.equal(preserve(1).stdout, '[3]\n');
+      assert.match(preserve(2).stderr, /file descriptor 4 is not open \(--preserve-fds 2 .* 3 to 4/);
+    });
+
     test('names what is missing of the installation', () => {
       const alone = join(folder, `alone-${command.length}`);
       mkdirSync(alone);
-      const copy = join(alone, file.slice(installed.length + 1));
+      const copy = join(alone, basename(file));
       copyFileSync(file, copy);
-      const args = [...command.slice(1, -1), ...(command.length === 1 ? [] : [copy])];
-      const options = { encoding: 'utf8', env: {} } as const;
-      const options_ = command.length === 1 ? ['--koffi', '--costs'] : ['--costs'];
-      const { status, stderr } = spawnSync(
-        command.length === 1 ? copy : command[0],
-        [...args, ...options_],
-        options,
-      );
+      const [program, ...args] = [...command.slice(0, -1), copy, '--koffi', '--costs'];
+      const { status, stderr } = spawnSync(program!, args, { encoding: 'utf8', env: {} });
       assert.notEqual(status, 0);
-      assert.match(
-        stderr,
-        new RegExp(`cannot use ${alone}/koffi.node: the file does not exist \\(.*install runts again`),
-      );
+      const text = `cannot use ${alone}/koffi.node: the file does not exist \\(.*install runts again`;
+      assert.match(stderr, new RegExp(text));
     });
   });
 }

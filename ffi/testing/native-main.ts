@@ -1,14 +1,14 @@
 /**
- * The checks as a program, to be compiled with Bun: prints one line of JSON for each. With `--costs`, what loading and
- * starting cost, in microseconds.
+ * The checks as a program, to be compiled with Bun: prints one line of JSON for each. With `--costs`, what the
+ * first calls cost, in microseconds.
  *
  * @module
  */
 
 import { installDirectory, isCompiled } from '../engine.ts';
-import { CALL_CHECKS } from './call-checks.ts';
+import { planDescriptors } from '../spawn.ts';
+import { CHECKS } from './checks.ts';
 import { measureCosts } from './costs.ts';
-import { SPAWN_CHECKS } from './spawn-checks.ts';
 
 /** One line of the program's output. */
 export interface CheckResult {
@@ -21,14 +21,16 @@ async function main(): Promise<void> {
   // As on a system where Bun's own FFI doesn't work.
   if (options[0] === '--koffi') {
     options.shift();
-    Object.defineProperty((globalThis as { Bun?: object }).Bun, 'FFI', { value: undefined });
+    const { Bun } = globalThis as { Bun?: object };
+    if (Bun !== undefined) Object.defineProperty(Bun, 'FFI', { value: undefined });
   }
   const [option] = options;
   if (option === '--where')
     console.log(JSON.stringify({ compiled: isCompiled(), directory: installDirectory() }));
+  else if (option === '--preserve') console.log(JSON.stringify(planDescriptors({}, Number(options[1])).keep));
   else if (option === '--costs') console.log(JSON.stringify(measureCosts()));
   else {
-    for (const [name, body] of [...CALL_CHECKS, ...SPAWN_CHECKS]) {
+    for (const [name, body] of CHECKS) {
       const result: CheckResult = { name };
       try {
         await body();

@@ -1,5 +1,5 @@
 /**
- * Checks of starting the executor, reading its reports and waiting for children.
+ * Checks of starting the executor and of reading its reports.
  *
  * @module
  */
@@ -9,39 +9,14 @@ import { closeSync, openSync, readFileSync, readlinkSync, readSync, writeSync } 
 import { INDEX_HEADER, REASON } from '../abi.ts';
 import { RLIMIT } from '../constants/index.ts';
 import { duplicate, pipe, setCloseOnExec, socketPair } from '../descriptors.ts';
-import { assetPath, currentMachine } from '../engine.ts';
 import { failedWith, syscall } from '../local.ts';
-import type { ExitStatus } from '../processes.ts';
-import { pidfdOpen, pollExit, resourceLimit, waitFor, waitForExit } from '../processes.ts';
-import { addressOf, bytes, Program, stringArray } from '../program.ts';
+import { resourceLimit, waitFor } from '../processes.ts';
+import { addressOf, bytes } from '../program.ts';
 import { readReport } from '../report.ts';
 import type { HandedDescriptor } from '../spawn.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../spawn.ts';
-import { assemble, image } from '../tape.ts';
 import type { Check } from './check.ts';
-
-const REPORT = 99;
-
-function makeImage(
-  build: (program: Program) => void,
-  fds: Record<string, number> = {},
-  reportFd = REPORT,
-): Uint8Array {
-  const program = new Program();
-  build(program);
-  const tape = assemble(program, { machine: currentMachine(), fds, reportFd });
-  return image(readFileSync(assetPath('executor')), tape);
-}
-
-/** A program that executes a command, which inherits what the executor got. */
-function command(args: readonly string[]): Uint8Array {
-  return makeImage((program) => {
-    program.call('execve', [args[0]!, stringArray(args), stringArray([])]);
-    program.call('exit_group', [127]);
-  });
-}
-
-const exits = (code: number): Uint8Array => makeImage((program) => program.call('exit_group', [code]));
+import { command, exits, makeImage, REPORT } from './images.ts';
 
 /** Starts a command with its standard output on a pipe, and gives what it writes. */
 function output(
@@ -342,94 +317,4 @@ export const SPAWN_CHECKS: readonly Check[] = [
       assert.throws(() => readReport(left), /cannot read the report.*EBADF/);
     },
   ],
-
-  [
-    'the end of a child is seen without waiting, and its signal',
-    () => {
-      const image = makeImage((program) => {
-        program.call('ppoll', [0, 0, 0, 0, 0]);
-        program.call('exit_group', [0]);
-      });
-      const pid = spawnExecutor({ image, fds: [] });
-      const pidfd = pidfdOpen(pid)!;
-      assert.equal(pollExit({ pidfd }), undefined);
-      process.kill(pid, 'SIGKILL');
-      assert.deepEqual(waitFor({ pidfd }), { pid, signal: 9 });
-      assert.throws(() => pollExit({ pidfd }), /waitid\(P_PIDFD, \d+, .*, WNOHANG\|WEXITED, NULL\).*ECHILD/);
-      closeSync(pidfd);
-    },
-  ],
-
-  [
-    'the event loop goes on while a child is waited for',
-    async () => {
-      let ticks = 0;
-      let signals = 0;
-      const timer = setInterval(() => ticks++, 5);
-      const onSignal = (): void => {
-        signals++;
-      };
-      process.on('SIGUSR2', onSignal);
-      const child = start(sleeping(100_000_000n, 5));
-      setTimeout(() => process.kill(process.pid, 'SIGUSR2'), 20);
-      assert.deepEqual(await waitForExit(child), { pid: child.pid, code: 5 });
-      clearInterval(timer);
-      process.off('SIGUSR2', onSignal);
-      closeSync(child.pidfd);
-      assert.ok(ticks > 3, `${ticks} ticks`);
-      assert.equal(signals, 1);
-      assert.equal(process.listenerCount('SIGCHLD'), 0);
-    },
-  ],
-
-  [
-    'many children that end at once, before or while they are waited for, are all seen',
-    async () => {
-      const children = Array.from({ length: 20 }, (_, index) =>
-        start(sleeping(BigInt(index % 5) * 1_000_000n, index)),
-      );
-      const started = performance.now();
-      const statuses = await Promise.all(children.map((child) => waitForExit(child)));
-      assert.deepEqual(
-        statuses,
-        children.map(({ pid }, code): ExitStatus => ({ pid, code })),
-      );
-      // By the signal, not by the second look that is there in case one is lost.
-      assert.ok(performance.now() - started < 900);
-      for (const { pidfd } of children) closeSync(pidfd);
-    },
-  ],
-
-  [
-    'waiting for no child of ours is refused',
-    async () => {
-      const pidfd = pidfdOpen(process.ppid)!;
-      await assert.rejects(waitForExit({ pid: process.ppid, pidfd }), /waitid\(.*ECHILD/);
-      closeSync(pidfd);
-    },
-  ],
-
-  [
-    'other children are reaped on the way when asked',
-    async () => {
-      const other = start(exits(1));
-      const child = start(sleeping(30_000_000n, 2));
-      assert.deepEqual(await waitForExit(child, true), { pid: child.pid, code: 2 });
-      assert.equal(reapExecutor(other.pid), undefined);
-      for (const { pidfd } of [other, child]) closeSync(pidfd);
-    },
-  ],
 ];
-
-function start(image: Uint8Array): { pid: number; pidfd: number } {
-  const pid = spawnExecutor({ image, fds: [] });
-  return { pid, pidfd: pidfdOpen(pid)! };
-}
-
-function sleeping(nanoseconds: bigint, code: number): Uint8Array {
-  return makeImage((program) => {
-    const time = bytes(new Uint8Array(new BigInt64Array([0n, nanoseconds]).buffer));
-    program.call('ppoll', [0, 0, time, 0, 0]);
-    program.call('exit_group', [code]);
-  });
-}

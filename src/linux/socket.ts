@@ -10,8 +10,8 @@
 import { closeSync } from 'node:fs';
 import { AT, O } from '../../ffi/constants/file.ts';
 import { AF, MSG, SCM, SOCK, SOL } from '../../ffi/constants/socket.ts';
-import { addressOfBytes, nativeBytes } from '../../ffi/native.ts';
 import { restartingSyscall, syscall } from '../../ffi/local.ts';
+import { addressOfBytes, nativeBytes } from '../../ffi/native.ts';
 import { RuntsError } from '../errors.ts';
 
 /** A message as it arrived. */

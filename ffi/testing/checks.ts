@@ -1,0 +1,12 @@
+/**
+ * Every check of the native side.
+ *
+ * @module
+ */
+
+import { CALL_CHECKS } from './call-checks.ts';
+import type { Check } from './check.ts';
+import { SPAWN_CHECKS } from './spawn-checks.ts';
+import { WAIT_CHECKS } from './wait-checks.ts';
+
+export const CHECKS: readonly Check[] = [...CALL_CHECKS, ...SPAWN_CHECKS, ...WAIT_CHECKS];
