@@ -8,7 +8,7 @@ import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath, currentMachine } from '../../ffi/engine.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
-import { readReport } from '../../ffi/report.ts';
+import { type Report, readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
 import { notRunning } from '../errors.ts';
@@ -18,8 +18,11 @@ import { type HookCommand, hookPipes, startError } from '../hooks/spawn.ts';
 import type { HookProcess } from '../hooks/supervise.ts';
 import { lastCapability } from '../linux/facts.ts';
 import { planHook } from '../plan/hook.ts';
+import { TAG } from '../plan/protocol.ts';
+import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Hook } from '../spec/types.ts';
-import { type ContainerState, cgroupDirectory } from './state.ts';
+import { Channel } from './channel.ts';
+import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
 /** Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does. */
@@ -30,9 +33,12 @@ export async function runContainerHooks(
 ): Promise<void> {
   const rules = PHASES[phase];
   const inside = rules.namespaces === 'container';
+  // createContainer's programs are the host's, startContainer's are the image's
+  const confined = phase === 'startContainer';
+  const seccomp = confined && state.seccompFilter !== null ? await enforcedFilter(state) : undefined;
   await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {
-    cwd: phase === 'startContainer' ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
-    spawn: inside ? (command) => spawnInside(phase, command, state) : undefined,
+    cwd: confined ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
+    spawn: inside ? (command) => spawnInside(command, state, confined, seccomp) : undefined,
   });
 }
 
@@ -42,14 +48,38 @@ function withDefaults(phase: HookPhase, hooks: readonly Hook[], state: Container
   return hooks.map((hook) => (hook.env === undefined ? { ...hook, env: state.process.env ?? [] } : hook));
 }
 
-/** Starts a hook in the container's namespaces and cgroup. */
-function spawnInside(phase: HookPhase, command: HookCommand, state: ContainerState): HookProcess {
+interface EnforcedFilter {
+  filter: CompiledFilter;
+  /** Gives the agent the listener of a process that has loaded the filter. */
+  handListener: (channel: Channel, pid: number) => void;
+}
+
+/** The container's system call filter, which its image's hooks are under like its command. */
+async function enforcedFilter(state: ContainerState): Promise<EnforcedFilter> {
+  const { savedFilter } = await import('../seccomp/filter.ts');
+  const filter = savedFilter(stateDirectory(state.rootPath, state.id), state.id);
+  if (!filter.notify) return { filter, handListener: () => {} };
+  const { handListenerToAgent } = await import('../seccomp/notify.ts');
+  const hand = handListenerToAgent;
+  return {
+    filter,
+    handListener: (channel, pid) => hand(channel, pid, state.seccompListener!, state, 'created'),
+  };
+}
+
+/** Starts a hook in the container's namespaces and cgroup; `confined` with the rights of its command. */
+function spawnInside(
+  command: HookCommand,
+  state: ContainerState,
+  confined: boolean,
+  seccomp: EnforcedFilter | undefined,
+): HookProcess {
   const init = state.init === null ? undefined : pidfdOpen(state.init.pid);
   if (init === undefined) throw notRunning();
   const handed: Record<string, number> = { init };
   const pipes = hookPipes();
   const [report, reporter] = socketPair();
-  handed.report = reporter;
+  handed.sync = reporter;
   let failed = true;
   try {
     if (state.cgroup !== null) {
@@ -60,20 +90,28 @@ function spawnInside(phase: HookPhase, command: HookCommand, state: ContainerSta
       cwd: command.cwd ?? '/',
       namespaces: state.namespaces,
       cgroup: state.cgroup !== null,
-      // createContainer's programs are the host's, startContainer's are the image's
-      as: phase === 'startContainer' ? state.process : null,
+      as: confined ? state.process : null,
+      seccomp: seccomp?.filter,
       lastCapability: lastCapability(),
     });
     const { numbers, fds } = planDescriptors(handed, 0);
-    const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.report! });
+    const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.sync! });
     const executor = spawnExecutor({
       image: image(readFileSync(assetPath('executor')), tape),
       fds: [...pipes.theirs, ...fds],
       name: 'runts-hook',
     });
     closeSync(reporter);
-    delete handed.report;
-    const first = readReport(report);
+    delete handed.sync;
+    let first: Report | null;
+    if (seccomp?.filter.notify === true) {
+      const channel = new Channel(report, program, []);
+      first = channel.expect(TAG.INIT);
+      seccomp.handListener(channel, Number(first.value));
+      channel.go();
+    } else {
+      first = readReport(report);
+    }
     reapExecutor(executor);
     if (first?.type !== 'note') throw startError(command.path, first ?? GONE, program);
     const pid = Number(first.value);

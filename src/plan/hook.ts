@@ -13,6 +13,8 @@ import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
 import { FD, TAG } from './protocol.ts';
+import type { CompiledFilter } from './seccomp.ts';
+import { needsSysAdmin, planListener, planSeccomp } from './seccomp.ts';
 
 /** Pidfd of the container's init. */
 export const INIT_PIDFD = handed('init');
@@ -28,6 +30,8 @@ export interface HookPlanInput {
   cgroup: boolean;
   /** Whose rights the hook gets; null: those of the runtime, which only a program of the host may have. */
   as: Pick<Process, 'user' | 'capabilities' | 'noNewPrivileges'> | null;
+  /** The filter of the container's command. */
+  seccomp?: CompiledFilter;
   lastCapability: number;
 }
 
@@ -55,6 +59,8 @@ export function planHook(input: HookPlanInput): Program {
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
     program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);
+    if (input.seccomp?.notify === true) planListener(program, input.seccomp, program.cell('scratch'));
+    else if (input.seccomp !== undefined) planSeccomp(program, input.seccomp);
     program.call('execve', [input.path, stringArray(input.argv), stringArray(input.env)]);
     program.call('exit_group', [255]);
   });
@@ -72,5 +78,6 @@ function planRights(program: Program, input: HookPlanInput): void {
     userNamespace: input.namespaces.some((n) => n.type === 'user'),
     warnings: [],
   };
-  planIdentity(ctx, user ?? { uid: 0, gid: 0 }, capabilities);
+  const sysAdmin = needsSysAdmin(input.seccomp, noNewPrivileges);
+  planIdentity(ctx, user ?? { uid: 0, gid: 0 }, capabilities, sysAdmin);
 }

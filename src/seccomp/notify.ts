@@ -45,7 +45,7 @@ export function handListenerToAgent(
   pid: number,
   agent: Agent,
   state: ContainerState,
-  status: 'creating' | 'running',
+  status: 'creating' | 'created' | 'running',
 ): void {
   const number = Number(channel.expect(TAG.LISTENER).value);
   const listener = takeListener(channel, pid, number);
@@ -70,16 +70,13 @@ export function handListenerToAgent(
 
 function connect(path: string, field: string): number {
   try {
-    return connectUnix(path);
+    return connectUnix(path, `${field}: cannot connect to the seccomp agent at ${path}`);
   } catch (error) {
     if (!(error instanceof RuntsError)) throw error;
-    const { syscall, errno } = error.details;
-    throw new RuntsError('E_SYSCALL', `${field}: cannot reach the seccomp agent: ${error.message}`, {
+    throw new RuntsError(error.code, error.message, {
+      ...error.details,
       field,
-      syscall,
-      errno,
       hint: 'start the agent that listens there first',
-      cause: error,
     });
   }
 }
