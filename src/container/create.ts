@@ -212,7 +212,7 @@ const ACTIONS: {
   idMaps: async (creation) => {
     const { writeIdMaps } = await import('../linux/idmaps.ts');
     const linux = creation.prepared.spec.linux ?? {};
-    writeIdMaps(creation.executor, linux.uidMappings ?? [], linux.gidMappings ?? []);
+    await writeIdMaps(creation.executor, linux.uidMappings ?? [], linux.gidMappings ?? []);
   },
 
   saveState: (creation, step) => {
