@@ -116,7 +116,10 @@ export const KIND = {
   SET: 2,
   /** NOTE message: a = v0 (tag), b = v1, v3 bytes of text at address v2 (at most 512). A write error exits. */
   NOTIFY: 3,
-  /** FAIL message with the last failure, or {own index, v2} when none is remembered; v1 bytes of text at v0. Exits. */
+  /**
+   * FAIL message with {own index, v2}, or with the last failure when v2 is 0 and one is remembered; v1 bytes of text
+   * at v0. Exits.
+   */
   FAIL: 4,
   /** Messages go to descriptor v0 from here on. */
   REPORT_TO: 5,

@@ -51,6 +51,17 @@ for (const runner of [native, emulated()]) {
     assert.deepEqual(result.messages, [{ type: 'fail', index: 1, errno: ERRNO.ELOOP, text: 'noth' }]);
   });
 
+  test(`${on}: fail with an errno reports itself, whatever is remembered`, () => {
+    const result = run((program) => {
+      const elsewhere = program.label('elsewhere');
+      program.call('chdir', ['/nonesuch'], { tolerate: ['ENOENT'], goto: elsewhere });
+      program.notify(1);
+      program.place(elsewhere);
+      program.fail(null, 0, ERRNO.EISDIR);
+    });
+    assert.deepEqual(result.messages, [{ type: 'fail', index: 2, errno: ERRNO.EISDIR, text: '' }]);
+  });
+
   test(`${on}: notify takes its text from the tape or a cell, cut at the limit; a negative length is none`, () => {
     const result = run(
       (program) => {

@@ -272,10 +272,10 @@ __attribute__((noreturn, used)) void run(void)
 				die(RTAP_EXIT_FAILED);
 			break;
 		case RTAP_KIND_FAIL:
-			if (failed_errno)
-				report(fd, RTAP_TYPE_FAIL, failed_index, failed_errno, 0, v[0], v[1]);
-			else
+			if (v[2] || !failed_errno)
 				report(fd, RTAP_TYPE_FAIL, i, v[2], 0, v[0], v[1]);
+			else
+				report(fd, RTAP_TYPE_FAIL, failed_index, failed_errno, 0, v[0], v[1]);
 			die(RTAP_EXIT_FAILED);
 		default:
 			fd = v[0];

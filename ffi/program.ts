@@ -115,7 +115,7 @@ export interface NotifyOp extends OpBase {
   kind: 'notify';
   args: readonly Arg[];
 }
-/** args: text address, text length, errno when no failure is remembered. */
+/** args: text address, text length, errno; 0 for that of the remembered failure. */
 export interface FailOp extends OpBase {
   kind: 'fail';
   args: readonly Arg[];
@@ -229,8 +229,8 @@ export class Program {
   }
 
   /**
-   * Reports the remembered failure with a text and exits; `errno` (a number) when none is remembered. A string is
-   * sent whole when `length` is 0.
+   * Reports a failure of its own, with `errno`, and exits. Without `errno` it reports the failure that is remembered:
+   * the last one that was tolerated and led elsewhere. A string is sent whole when `length` is 0.
    */
   fail(text: Arg = null, length: Arg = 0, errno = 0, note?: string, field?: string): void {
     this.ops.push({ kind: 'fail', args: [text, length, errno], field: field ?? this.#field, note });

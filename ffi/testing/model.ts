@@ -122,7 +122,7 @@ class Model {
       case 'notify':
         return this.#report(TYPE.NOTE, index, v0, v1, v2, v3, () => index + 1);
       case 'fail': {
-        const failure = this.#failure ?? { index, errno: v2 };
+        const failure = v2 === 0n && this.#failure !== undefined ? this.#failure : { index, errno: v2 };
         return this.#report(TYPE.FAIL, failure.index, failure.errno, 0n, v0, v1, () => ({
           exit: EXIT.FAILED,
         }));
