@@ -40,7 +40,7 @@ export function sectionsOf(text: string): Sections {
 /** A shell script that prints the output of each command as a section. Errors are part of the output. */
 export function printing(commands: Record<string, string>): string {
   return Object.entries(commands)
-    .map(([name, command]) => `echo @${name}; { ${command}; } 2>&1`)
+    .map(([name, command]) => `echo @${name}; (${command}\n) 2>&1`)
     .join('\n');
 }
 
