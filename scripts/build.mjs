@@ -17,12 +17,14 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   renameSync,
   rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { alignCode, writeWhole } from './align-code.mjs';
 import { buildExecutor } from './build-executor.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { filesBelow, recordedSteps } from './incremental.mjs';
@@ -146,7 +148,7 @@ function buildBinary(bun, defines) {
       stdio: ['ignore', 'ignore', 2],
     });
     const temporary = `${products.binary}.${process.pid}`;
-    copyFileSync(join(folder, 'runts'), temporary);
+    writeWhole(temporary, alignCode(readFileSync(join(folder, 'runts'))), 0o755);
     chmodSync(temporary, 0o755);
     renameSync(temporary, products.binary);
   } finally {
@@ -194,9 +196,13 @@ export async function build() {
     ...filesBelow(join(root, 'src'), /(?<!\.test)\.(ts|json)$/),
     ...filesBelow(join(root, 'ffi'), /(?<!\.test)\.(ts|json)$/),
     ...filesBelow(join(root, 'schemas'), /\.(js|mjs|ts|json)$/),
-    ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((name) =>
-      join(root, name),
-    ),
+    ...[
+      'package.json',
+      'package-lock.json',
+      'tsconfig.json',
+      'scripts/build.mjs',
+      'scripts/align-code.mjs',
+    ].map((name) => join(root, name)),
   ];
   const defines = { RUNTS_COMMIT: JSON.stringify(commit()) };
 

@@ -15,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { alignCode } from './align-code.mjs';
 import { root } from './lib.mjs';
 
 const binary = join(root, 'dist/runts');
@@ -36,6 +37,11 @@ describe('dist/runts', { skip: noBinary }, () => {
     const result = start(link, ['--version'], { cwd: '/proc' });
     assert.equal(result.stderr, '');
     assert.match(String(result.stdout), /^runts version \d/);
+  });
+
+  it('has its code where large pages can be mapped', () => {
+    const program = readFileSync(binary);
+    assert.equal(alignCode(program), program);
   });
 
   it('runs nothing that lies in the working directory', () => {

@@ -9,10 +9,10 @@
  */
 import {
   chmodSync,
-  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmdirSync,
@@ -21,6 +21,7 @@ import {
 } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { writeWhole } from './align-code.mjs';
 import { main, root, ScriptError } from './lib.mjs';
 
 const USAGE = `Usage: npm run install-binary -- [options]
@@ -78,7 +79,7 @@ function install(lib, link) {
   for (const { name, mode } of files) {
     // By rename: the one that is there may be running, and must never be seen half written.
     const target = join(lib, name);
-    copyFileSync(join(dist, name), `${target}.new`);
+    writeWhole(`${target}.new`, readFileSync(join(dist, name)), mode);
     chmodSync(`${target}.new`, mode);
     renameSync(`${target}.new`, target);
     print(target);
