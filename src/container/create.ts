@@ -28,6 +28,7 @@ import { errnoText } from '../cli/present.ts';
 import { ensureRoot } from '../cli/root.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import type { MovedDevices } from '../linux/net-devices.ts';
 import { log } from '../log.ts';
 import { TAG } from '../plan/protocol.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
@@ -72,6 +73,7 @@ class Creation {
   readonly handed: Record<string, number> = {};
   channel: Channel | null = null;
   console: number | null = null;
+  netDevices: MovedDevices | null = null;
   executor = 0;
   init = 0;
 
@@ -133,7 +135,7 @@ const ACTIONS: {
   cgroupLimits: async (creation, step) => {
     const { applyWrites } = await import('../cgroup/apply.ts');
     const cgroup = creation.state.cgroup!;
-    creation.scope?.setLimits(creation.state.resources ?? {});
+    creation.scope?.setLimits(step.writes, creation.state.resources?.devices);
     applyWrites(cgroup, step.writes);
     // A limit below what is in use succeeds, and costs init its life.
     if (step.writes.some(({ file }) => file === 'memory.max')) {
@@ -231,6 +233,26 @@ const ACTIONS: {
     setLimits(creation.init, creation.prepared.spec.process?.rlimits ?? []);
   },
 
+  scheduling: async (creation) => {
+    const { setScheduling } = await import('../linux/scheduling.ts');
+    setScheduling(creation.init, creation.prepared.spec.process!);
+  },
+
+  resctrl: async (creation) => {
+    const { applyResctrl, resctrlRoot, resctrlState } = await import('../linux/resctrl.ts');
+    const { state } = creation;
+    const rdt = creation.prepared.spec.linux!.intelRdt!;
+    // The state first, so that `delete` finds what a killed runtime leaves.
+    state.resctrl = resctrlState(resctrlRoot(), state.id, rdt);
+    writeState(state);
+    applyResctrl(state.resctrl, rdt, creation.init);
+  },
+
+  netDevices: async (creation) => {
+    const { moveNetDevices } = await import('../linux/net-devices.ts');
+    creation.netDevices = moveNetDevices(creation.prepared.spec.linux!.netDevices!, creation.init);
+  },
+
   pidFile: (creation, step) => writePidFile(step.path, creation.init),
 
   execed: (creation) => creation.channel!.expectExec(),
@@ -262,6 +284,7 @@ export async function createContainer(
   }
   creation.channel?.close();
   creation.scope?.close();
+  creation.netDevices?.close();
   return { state: creation.state, lock: creation.lock!, pid: creation.init, console: creation.console };
 }
 
@@ -309,6 +332,8 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     namespaces: linux.namespaces ?? [],
     uidMappings: linux.uidMappings ?? [],
     gidMappings: linux.gidMappings ?? [],
+    personality: linux.personality,
+    memoryPolicy: linux.memoryPolicy,
     resources: linux.resources ?? null,
     ...seccompState(prepared),
     rootless: facts.euid !== 0,
@@ -390,12 +415,15 @@ async function abandon(creation: Creation): Promise<void> {
   // End of file on the socket ends whatever of the executor waits for us.
   creation.channel?.close();
   if (creation.console !== null) closeSync(creation.console);
+  creation.netDevices?.giveBack();
+  creation.netDevices?.close();
   for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);
   if (creation.lock === null) return;
   try {
     await destroy(state.rootPath, state.id, {
       init: state.init,
       cgroup: creation.cgroup === null ? null : state.cgroup,
+      resctrl: state.resctrl,
     });
     if (creation.cgroup !== null) undoCreate(creation.cgroup);
   } catch (error) {

@@ -10,7 +10,7 @@
  */
 
 import { RuntsError } from '../../errors.ts';
-import { ACCESS, type DeviceRule, matchesAll } from '../devices/rules.ts';
+import { accessLetters, type DeviceRule, matchesAll } from '../devices/rules.ts';
 import type { Write } from '../write.ts';
 import { type Content, type Property, parseValue } from './values.ts';
 
@@ -76,6 +76,7 @@ const AMOUNTS: Readonly<Record<string, readonly [name: string, since: number]>> 
   'memory.swap.max': ['MemorySwapMax', 232],
   'pids.max': ['TasksMax', 227],
   'cpu.weight': ['CPUWeight', 232],
+  'io.weight': ['IOWeight', 230],
 };
 
 const SETS: Readonly<Record<string, string>> = {
@@ -90,7 +91,12 @@ const SETS: Readonly<Record<string, string>> = {
  * @param version of systemd; a function, as asking costs a call
  */
 export function limitProperties(writes: readonly Write[], version: () => number): Property[] {
-  const values = new Map(writes.map(({ file, value }) => [file, value]));
+  const values = new Map<string, string>();
+  for (const write of writes) {
+    // systemd knows weights on the scale of io.weight and converts them for BFQ itself.
+    const { file, value } = write.otherwise ?? write;
+    if (file !== 'io.weight' || !value.includes(':')) values.set(file, value);
+  }
   return [...values].flatMap(([file, text]): Property[] => {
     const amount = AMOUNTS[file];
     if (amount !== undefined) {
@@ -111,8 +117,10 @@ export function limitProperties(writes: readonly Write[], version: () => number)
   });
 }
 
+/** A number; for weights `default 100` is one too. */
 function parseAmount(text: string): bigint | undefined {
-  return /^\d+$/.test(text) ? BigInt(text) : undefined;
+  const [, digits] = /^(?:default )?(\d+)$/.exec(text) ?? [];
+  return digits === undefined ? undefined : BigInt(digits);
 }
 
 /** cpu.max, `QUOTA PERIOD`: systemd has microseconds in each second, in whole hundredths. */
@@ -166,7 +174,7 @@ function deviceAllow(rules: readonly DeviceRule[], procDevices: string): [string
     for (const type of rule.type === 'a' ? (['b', 'c'] as const) : [rule.type]) {
       const names = deviceNames(type, rule, procDevices);
       if (names === undefined) return undefined;
-      for (const name of names) entries.push([name, letters(rule.access)]);
+      for (const name of names) entries.push([name, accessLetters(rule.access)]);
     }
   }
   return entries;
@@ -184,8 +192,4 @@ function deviceNames(
   const section = procDevices.split(/^Block devices:$/m)[type === 'b' ? 1 : 0] ?? '';
   const names = [...section.matchAll(/^ *(\d+) (.+)$/gm)].filter((match) => Number(match[1]) === major);
   return names.length === 0 ? undefined : [`${kind}-${names[0]![2]}`];
-}
-
-function letters(access: number): string {
-  return (['r', 'w', 'm'] as const).filter((letter) => (access & ACCESS[letter]) !== 0).join('');
 }

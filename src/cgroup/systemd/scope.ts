@@ -14,8 +14,8 @@ import { RuntsError } from '../../errors.ts';
 import { processCgroup } from '../../linux/procfs.ts';
 import { log } from '../../log.ts';
 import type { LinuxResources } from '../../spec/types.ts';
-import { limitWrites } from '../controllers/index.ts';
 import { deviceRules } from '../devices/rules.ts';
+import type { Write } from '../write.ts';
 import { type Bus, type BusRefusal, isRefusal, openBus } from './bus.ts';
 import type { ScopeName } from './names.ts';
 import { deviceProperties, limitProperties, scopeProperties } from './properties.ts';
@@ -25,7 +25,7 @@ import type { Property, Value } from './values.ts';
 export interface Scope {
   /** Its cgroup, relative to the mount point, with a leading slash. */
   path: string;
-  setLimits(resources: LinuxResources): void;
+  setLimits(writes: readonly Write[], devices: LinuxResources['devices']): void;
   close(): void;
 }
 
@@ -64,7 +64,7 @@ export function startScope(
     finishJob(bus, startUnit(bus, name.unit, properties), `start unit ${name.unit}`);
     return {
       path: placeOf(pid, name.unit),
-      setLimits: (resources) => setLimits(bus, name, resources),
+      setLimits: (writes, devices) => setLimits(bus, name, writes, devices),
       close: () => bus.close(),
     };
   } catch (error) {
@@ -74,14 +74,20 @@ export function startScope(
 }
 
 /**
- * Sets limits of a scope that is there, for `update`: those in `resources`, and device rules only if it has any.
+ * Sets limits of a scope that is there, for `update`.
  *
+ * @param writes of limits; the files are written by the caller
+ * @param devices rules from now on; undefined leaves them as they are
  * @throws RuntsError E_CGROUP
  */
-export function setScopeLimits(unit: UnitRef, resources: LinuxResources): void {
+export function setScopeLimits(
+  unit: UnitRef,
+  writes: readonly Write[],
+  devices?: LinuxResources['devices'],
+): void {
   const bus = openBus(unit.user);
   try {
-    setLimits(bus, unit, resources);
+    setLimits(bus, unit, writes, devices);
   } finally {
     bus.close();
   }
@@ -196,16 +202,21 @@ function placeOf(pid: number, unit: string): string {
   });
 }
 
-function setLimits(bus: Bus, { unit, user }: UnitRef, resources: LinuxResources): void {
+function setLimits(
+  bus: Bus,
+  { unit, user }: UnitRef,
+  writes: readonly Write[],
+  devices: LinuxResources['devices'],
+): void {
   let known: number | undefined;
   const version = (): number => {
     known ??= systemdVersion(bus);
     return known;
   };
-  const properties = limitProperties(limitWrites(resources), version);
+  const properties = limitProperties(writes, version);
   // A user's systemd can't load programs.
-  if (resources.devices !== undefined && !user) {
-    properties.push(...deviceProperties(deviceRules(resources.devices), procDevices()));
+  if (devices !== undefined && !user) {
+    properties.push(...deviceProperties(deviceRules(devices), procDevices()));
   }
   if (properties.length === 0) return;
   const answer = manager(bus, 'SetUnitProperties', [
