@@ -52,6 +52,16 @@ export function withLock<Result>(directory: string, body: () => Result): Result 
   }
 }
 
+/** As {@link withLock}, until what `body` promises is done. */
+export async function withLockAsync<Result>(directory: string, body: () => Promise<Result>): Promise<Result> {
+  const lock = lockContainer(directory);
+  try {
+    return await body();
+  } finally {
+    lock.release();
+  }
+}
+
 function open(directory: string, id: string): number {
   try {
     return openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);

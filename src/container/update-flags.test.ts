@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RuntsError } from '../errors.ts';
-import { mergeResources, parseSize, resourcesOfFlags, touched } from './update-flags.ts';
+import { parseSize, resourcesOfFlags } from './update-flags.ts';
 
 for (const [text, bytes] of [
   ['0', 0],
@@ -33,18 +33,4 @@ test('flags become the resources that they name, and nothing else', () => {
   );
   assert.deepEqual(resourcesOfFlags({}), {});
   assert.throws(() => resourcesOfFlags({ 'cpu-quota': '1x' }), /--cpu-quota: "1x" is no number/);
-});
-
-test('a change keeps what it does not name', () => {
-  const old = { memory: { limit: 10, swap: 20 }, cpu: { shares: 5 }, devices: [{ allow: true }] };
-  const change = { memory: { limit: 15 }, pids: { limit: 3 } };
-  const merged = mergeResources(old, change);
-  assert.deepEqual(merged, {
-    memory: { limit: 15, swap: 20 },
-    cpu: { shares: 5 },
-    devices: [{ allow: true }],
-    pids: { limit: 3 },
-  });
-  assert.deepEqual(touched(merged, change), { memory: { limit: 15, swap: 20 }, pids: { limit: 3 } });
-  assert.deepEqual(mergeResources(null, change), change);
 });

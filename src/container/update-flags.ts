@@ -88,27 +88,3 @@ export function resourcesOfFlags(flags: Flags): LinuxResources {
     }) ?? {}
   );
 }
-
-/** The limits in force after a change: of each controller what was there, with what changes. */
-export function mergeResources(old: LinuxResources | null, change: LinuxResources): LinuxResources {
-  const merged: Record<string, unknown> = { ...old };
-  for (const [controller, values] of Object.entries(change)) {
-    const before = merged[controller];
-    const mergeable = isPlainObject(before) && isPlainObject(values);
-    merged[controller] = mergeable ? { ...before, ...values } : values;
-  }
-  return merged as LinuxResources;
-}
-
-/** Of the merged limits those of the controllers that change: swap needs to know the memory limit, and so on. */
-export function touched(merged: LinuxResources, change: LinuxResources): LinuxResources {
-  const result: Record<string, unknown> = {};
-  for (const controller of Object.keys(change)) {
-    result[controller] = (merged as Record<string, unknown>)[controller];
-  }
-  return result as LinuxResources;
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
