@@ -5,6 +5,7 @@
  */
 
 import { removeCgroup } from '../cgroup/remove.ts';
+import type { ResctrlState } from '../linux/resctrl.ts';
 import { killAndWait, type Target } from './signal.ts';
 import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
 import { ociState } from './status.ts';
@@ -17,8 +18,16 @@ import { ociState } from './status.ts';
  *
  * @throws RuntsError E_CGROUP, E_WRONG_STATE, E_ROOT for what can't be removed
  */
-export async function destroy(root: string, id: string, target: Target): Promise<void> {
+export async function destroy(
+  root: string,
+  id: string,
+  target: Target & { resctrl?: ResctrlState },
+): Promise<void> {
   await killAndWait(target);
+  if (target.resctrl !== undefined) {
+    const { removeResctrl } = await import('../linux/resctrl.ts');
+    removeResctrl(target.resctrl);
+  }
   if (target.cgroup !== null) {
     if (target.cgroup.manager === 'systemd') {
       const { removeScope, unitOf } = await import('../cgroup/systemd/scope.ts');

@@ -15,8 +15,10 @@ import { assemble, image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { lastCapability, machine } from '../linux/facts.ts';
+import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
 import { planJoin } from '../plan/join.ts';
+import { asksForLabels } from '../plan/labels.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Process } from '../spec/types.ts';
@@ -68,6 +70,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
         id: state.id,
         namespaces: state.namespaces,
         process: options.process,
+        linux: state,
         cgroup: cgroup !== null,
         noNewKeyring: state.noNewKeyring,
         preserveFds: options.preserveFds,
@@ -78,6 +81,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
         egid: process.getegid?.() ?? 0,
         lastCapability: lastCapability(),
         cgroupMount: state.cgroup?.mountpoint ?? null,
+        security: asksForLabels(options.process) ? securityModules() : undefined,
         passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,
       },
     );
@@ -94,17 +98,21 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     const born = channel.expect(TAG.INIT, TAG.INIT_UNPLACED);
     pid = Number(born.value);
     reapExecutor(executor);
+    if (born.tag === TAG.INIT_UNPLACED && cgroup !== null) {
+      place(pid, cgroup.path, state);
+      channel.go();
+    }
+    if (state.resctrl !== undefined) {
+      const { joinResctrl } = await import('../linux/resctrl.ts');
+      joinResctrl(state.resctrl, pid);
+    }
     if (seccomp?.notify === true) {
       const { handListenerToAgent } = await import('../seccomp/notify.ts');
       handListenerToAgent(channel, pid, state.seccompListener!, state, 'running');
       channel.go();
     }
     channel.expect(TAG.READY);
-    if (born.tag === TAG.INIT_UNPLACED && cgroup !== null) place(pid, cgroup.path, state);
-    if (state.namespaces.some((n) => n.type === 'user') && (options.process.rlimits ?? []).length > 0) {
-      const { setLimits } = await import('../linux/limits.ts');
-      setLimits(pid, options.process.rlimits ?? []);
-    }
+    if (state.namespaces.some((n) => n.type === 'user')) await setFromOutside(pid, options.process);
     options.beforeCommand?.();
     channel.go();
     channel.expect(TAG.EXECUTING);
@@ -124,6 +132,18 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
   } finally {
     closeSync(init);
     channel?.close();
+  }
+}
+
+/** What a process in a user namespace has no right to set for itself. */
+async function setFromOutside(pid: number, process: Process): Promise<void> {
+  if ((process.rlimits ?? []).length > 0) {
+    const { setLimits } = await import('../linux/limits.ts');
+    setLimits(pid, process.rlimits ?? []);
+  }
+  if ((process.scheduler ?? process.ioPriority) !== undefined) {
+    const { setScheduling } = await import('../linux/scheduling.ts');
+    setScheduling(pid, process);
   }
 }
 

@@ -18,7 +18,16 @@ import {
 } from 'node:fs';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, idExists, notFound, RuntsError } from '../errors.ts';
-import type { Hook, LinuxIDMapping, LinuxNamespace, LinuxResources, Process } from '../spec/types.ts';
+import type { ResctrlState } from '../linux/resctrl.ts';
+import type {
+  Hook,
+  LinuxIDMapping,
+  LinuxMemoryPolicy,
+  LinuxNamespace,
+  LinuxPersonality,
+  LinuxResources,
+  Process,
+} from '../spec/types.ts';
 import type { ProcessIdentity } from './process.ts';
 
 /** Version of the file's shape. A change that older code would misread increases it. */
@@ -72,6 +81,11 @@ export interface ContainerState {
   namespaces: LinuxNamespace[];
   uidMappings: LinuxIDMapping[];
   gidMappings: LinuxIDMapping[];
+  /** What every process of the container gets, `exec`'s too. Absent when the config doesn't say. */
+  personality?: LinuxPersonality;
+  memoryPolicy?: LinuxMemoryPolicy;
+  /** The container's place in resctrl; absent without `linux.intelRdt`. */
+  resctrl?: ResctrlState;
   /** Limits in force: config.json's and then what `update` made of them. */
   resources: LinuxResources | null;
   /** File name in the container's state folder of the compiled seccomp filter, for `exec`; null without a filter. */

@@ -7,8 +7,10 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
+import { asksForLabels } from '../plan/labels.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
+import { securityModules } from './security.ts';
 import { missingTargets } from './targets.ts';
 
 /** The machine whose code this process runs. */
@@ -25,6 +27,7 @@ export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null
     egid: process.getegid?.() ?? 0,
     lastCapability: lastCapability(),
     cgroupMount,
+    security: asksForLabels(spec.process, spec.linux?.mountLabel) ? securityModules() : undefined,
     passwd: needsHome(spec) ? containerPasswd(spec, rootfs) : undefined,
     missingTargets: missingTargets(rootfs, [
       ...(spec.mounts ?? []).map((m) => m.destination),

@@ -12,9 +12,11 @@ import type { Cell } from '../../ffi/program.ts';
 import { Program, valueIn, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Hooks, Process, Spec } from '../spec/types.ts';
+import { planAnyProcessor } from './affinity.ts';
 import { type CgroupSteps, planCgroup } from './cgroup.ts';
 import { planConsole } from './console.ts';
 import { planDevices } from './devices.ts';
+import { planLabels, planOpenProc, requireModules } from './labels.ts';
 import { devIsBound, planMounts } from './mounts.ts';
 import { clonesIntoCgroup, hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
 import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
@@ -42,6 +44,7 @@ export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): 
     warnings: [],
   };
   requireNamespaces(spec);
+  requireModules(facts, process, spec.linux?.mountLabel);
   const hooks = createHooks(spec.hooks);
   planInit(ctx, spec, process, hooks.length > 0);
   const cgroup = planCgroup(spec, options);
@@ -109,6 +112,11 @@ function hostSteps(
   }
   if (cgroup.withInit.length === 0) steps.push({ step: 'await', note: 'INIT' });
   else steps.push({ step: 'await', note: 'INIT_UNPLACED' }, ...cgroup.withInit, { step: 'go' });
+  if (spec.linux?.intelRdt !== undefined) steps.push({ step: 'resctrl' });
+  const names = netDevices(spec);
+  if (names.length > 0) {
+    steps.push({ step: 'await', note: 'NETWORK' }, { step: 'netDevices', names }, { step: 'go' });
+  }
   // The state names the cgroup already, through which a killed runtime's container is found; without one by its pid.
   if (hooks.length > 0 || options.cgroupPath === null) steps.push({ step: 'saveState', status: 'creating' });
   if (hooks.length > 0) {
@@ -127,6 +135,8 @@ function hostSteps(
   const limits = spec.process?.rlimits ?? [];
   if (limits.length > 0 && hasNamespace(namespaces, 'user'))
     steps.push({ step: 'limits', count: limits.length });
+  if (hasNamespace(namespaces, 'user') && (spec.process?.scheduler ?? spec.process?.ioPriority) !== undefined)
+    steps.push({ step: 'scheduling' });
   // Before init is released: a container that runs is always one that the state tells of. Without a FIFO to wait on,
   // `created` reads as `running`.
   steps.push({ step: 'saveState', status: 'created' });
@@ -146,6 +156,11 @@ function hostSteps(
   ];
 }
 
+/** Network devices of the host, each with its name in the container. */
+function netDevices({ linux }: Spec): [from: string, to: string][] {
+  return Object.entries(linux?.netDevices ?? {}).map(([name, device]) => [name, device.name || name]);
+}
+
 /** Everything that the executor does. */
 function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: boolean): void {
   const { program } = ctx;
@@ -154,9 +169,18 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   const scratch = program.cell('scratch');
 
   if (process.oomScoreAdj !== undefined) planOomScore(ctx, process.oomScoreAdj, scratch);
-  planNamespaces(ctx, linux.namespaces ?? [], scratch);
+  const proc = planOpenProc(ctx, process);
+  planNamespaces(ctx, linux, scratch);
+  planAnyProcessor(program);
+  if (netDevices(spec).length > 0) {
+    program.within('linux.netDevices', () => {
+      program.notify(TAG.NETWORK, 0, null, 0, 'move network devices here');
+      waitForParent(program, scratch, 'until they are here');
+    });
+  }
 
-  planSession(ctx);
+  planSession(ctx, process, proc, 'new');
+  planLabels(ctx, process, proc);
   program.call('umask', [0], { note: 'modes are meant as given' });
   planPropagation(ctx, linux.rootfsPropagation);
 
@@ -184,7 +208,7 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   if (spec.root?.readonly === true) planReadonlyRoot(ctx, root);
   planPivot(ctx, root, linux.rootfsPropagation);
 
-  planProcess(ctx, process, terminal, scratch);
+  planProcess(ctx, process, linux, terminal, scratch);
 }
 
 /** Written while /proc is the host's and the rights are the runtime's; the container's processes inherit it. */

@@ -50,6 +50,12 @@ function describe(step: HostStep): string | string[] {
       return `run hooks             ${step.phase} (${step.count})`;
     case 'limits':
       return `set limits            (${step.count})`;
+    case 'scheduling':
+      return 'set scheduling';
+    case 'resctrl':
+      return 'join resctrl group';
+    case 'netDevices':
+      return step.names.map(([from, to]) => `move network device   ${from} as ${to}`);
     case 'pidFile':
       return `write pid file        ${step.path}`;
     case 'execed':

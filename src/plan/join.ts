@@ -5,13 +5,17 @@
  */
 
 import { AT, CLONE, O, PR } from '../../ffi/constants/index.ts';
+import type { Cell } from '../../ffi/program.ts';
 import { Program, valueIn, words } from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
+import { planAffinity, planAnyProcessor } from './affinity.ts';
+import type { InheritedAttributes } from './attributes.ts';
 import { openTerminal } from './console.ts';
 import { INIT_PIDFD } from './hook.ts';
+import { planLabels, planOpenProc, requireModules } from './labels.ts';
 import { NAMESPACE_FLAGS, planBecomeRoot } from './namespaces.ts';
 import { planProcess, planSession } from './process.ts';
-import { FD, TAG } from './protocol.ts';
+import { FD, TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
 import type { CompiledFilter } from './seccomp.ts';
 import type { HostFacts, PlanContext, PlanOptions } from './types.ts';
@@ -22,6 +26,8 @@ export interface JoinOptions {
   id: string;
   namespaces: readonly LinuxNamespace[];
   process: Process;
+  /** What of the container's config every process of it gets. */
+  linux: InheritedAttributes;
   /** A cgroup to clone into, handed as `cgroup`. */
   cgroup: boolean;
   noNewKeyring: boolean;
@@ -47,13 +53,20 @@ export function planJoin(options: JoinOptions, facts: HostFacts): JoinPlan {
     userNamespace,
     warnings: [],
   };
+  requireModules(facts, process);
+  const { initial, final } = process.execCPUAffinity ?? {};
   const scratch = program.cell('scratch');
+  if (initial) planAffinity(program, initial, 'process.execCPUAffinity.initial');
+  const proc = planOpenProc(ctx, process);
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
   const flags = namespaces.reduce((all, n) => all | NAMESPACE_FLAGS[n.type], 0);
   if (flags !== 0) program.call('setns', [INIT_PIDFD, flags], { field: 'linux.namespaces' });
   if (userNamespace) planBecomeRoot(ctx);
-  planClone(ctx, options.cgroup);
-  planSession(ctx);
+  planClone(ctx, options.cgroup, scratch);
+  if (final) planAffinity(program, final, 'process.execCPUAffinity.final');
+  else planAnyProcessor(program);
+  planSession(ctx, process, proc, 'existing');
+  planLabels(ctx, process, proc);
   program.call('umask', [0]);
   let terminal: ReturnType<typeof openTerminal> | undefined;
   if (process.terminal === true) {
@@ -61,12 +74,12 @@ export function planJoin(options: JoinOptions, facts: HostFacts): JoinPlan {
     program.call('openat', [AT.FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: root.fd });
     terminal = openTerminal(ctx, root, process.consoleSize);
   }
-  planProcess(ctx, process, terminal?.peer, scratch);
+  planProcess(ctx, process, options.linux, terminal?.peer, scratch);
   return { program, warnings: ctx.warnings };
 }
 
 /** Into the pid namespace, and the cgroup; where the kernel refuses the cgroup, the parent moves the process. */
-function planClone(ctx: PlanContext, cgroup: boolean): void {
+function planClone(ctx: PlanContext, cgroup: boolean, scratch: Cell): void {
   const { program } = ctx;
   const pid = program.cell('pid');
   const child = program.label('process');
@@ -85,10 +98,13 @@ function planClone(ctx: PlanContext, cgroup: boolean): void {
     program.call('exit_group', [0]);
     program.place(refused);
   }
+  const unplaced = program.label('unplacedProcess');
   program.call('clone3', [args(CLONE.PARENT, 0), CLONE_ARGS_SIZE], { store: pid });
-  program.jumpIf(valueIn(pid), '==', 0, child);
+  program.jumpIf(valueIn(pid), '==', 0, unplaced);
   program.notify(cgroup ? TAG.INIT_UNPLACED : TAG.INIT, valueIn(pid));
   program.call('exit_group', [0]);
+  program.place(unplaced);
+  if (cgroup) waitForParent(program, scratch, 'until it is in its cgroup');
   program.place(child);
 }
 

@@ -10,13 +10,14 @@
 import { AF, AT, CLONE, IFF, O, PR, SIOC, SOCK } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
-import type { LinuxNamespace } from '../spec/types.ts';
+import type { Linux, LinuxNamespace } from '../spec/types.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
+import { planOpenOffsets, planTimeNamespace } from './time.ts';
 import type { PlanContext, PlanOptions } from './types.ts';
 
 type NamespaceType = LinuxNamespace['type'];
 
-/** CLONE_NEW* of each namespace type. Time namespaces are entered by setns(2) only. */
+/** CLONE_NEW* of each namespace type. */
 export const NAMESPACE_FLAGS: Record<NamespaceType, number> = {
   pid: CLONE.NEWPID,
   network: CLONE.NEWNET,
@@ -42,12 +43,16 @@ export function isNewNamespace(namespaces: readonly LinuxNamespace[], type: Name
 }
 
 /** Appends stage 1; what is appended after it runs in init. */
-export function planNamespaces(ctx: PlanContext, namespaces: readonly LinuxNamespace[], scratch: Cell): void {
+export function planNamespaces(ctx: PlanContext, linux: Linux, scratch: Cell): void {
   const { program } = ctx;
+  const { namespaces = [], timeOffsets } = linux;
+  const newTime = isNewNamespace(namespaces, 'time');
+  const offsets = newTime ? planOpenOffsets(ctx, timeOffsets) : undefined;
   // No process of the container may trace us before execve (CVE-2016-9962).
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
   planJoins(ctx, namespaces);
   if (isNewNamespace(namespaces, 'user')) planUserNamespace(ctx, scratch);
+  if (newTime) planTimeNamespace(ctx, fieldOf(namespaces, 'time'), timeOffsets, offsets);
   planClone(ctx, namespaces, scratch);
   if (isNewNamespace(namespaces, 'cgroup')) {
     program.call('unshare', [CLONE.NEWCGROUP], { field: fieldOf(namespaces, 'cgroup') });

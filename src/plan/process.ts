@@ -9,6 +9,7 @@ import { AT, KEYCTL, PR, STATX } from '../../ffi/constants/index.ts';
 import type { Bytes, Cell } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import type { Process, User } from '../spec/types.ts';
+import { type InheritedAttributes, planProcessAttributes } from './attributes.ts';
 import { planStreams } from './console.ts';
 import {
   candidates,
@@ -19,6 +20,7 @@ import {
   planWorkingDirectory,
 } from './exec.ts';
 import { planIdentity, planRlimits } from './identity.ts';
+import { planKeyringLabel } from './labels.ts';
 import { needsSysAdmin } from './seccomp.ts';
 import type { PlanContext } from './types.ts';
 
@@ -30,14 +32,40 @@ export function stringAddress(text: string): Bytes {
   return bytes(new TextEncoder().encode(`${text}\0`), JSON.stringify(text));
 }
 
-/** A session of its own, and a session keyring: the one of the container, or a new one for its init. */
-export function planSession(ctx: PlanContext): void {
+/** What a new session keyring allows (KEY_POS_ALL, KEY_USR_VIEW, _READ, _LINK), and to search for it by its name. */
+const KEYRING_PERMISSIONS = 0x3f1b0000;
+
+/**
+ * A session of its own, and a session keyring. Init makes one; a process of `exec` joins it by its name, which needs
+ * the permission to find it: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING.
+ *
+ * @param proc - the runtime's /proc, when the process has a label
+ */
+export function planSession(
+  ctx: PlanContext,
+  process: Process,
+  proc: Cell | undefined,
+  keyring: 'new' | 'existing',
+): void {
   const { program, options } = ctx;
   program.call('setsid', []);
   if (options.noNewKeyring) return;
-  program.call('keyctl', [KEYCTL.JOIN_SESSION_KEYRING, stringAddress(`_ses.${options.id}`)], {
-    tolerate: ['ENOSYS'],
-    note: 'no keys of the host',
+  const ring = program.cell('keyring');
+  const done = program.label('keyringDone');
+  planKeyringLabel(ctx, process, proc, () => {
+    program.call('keyctl', [KEYCTL.JOIN_SESSION_KEYRING, stringAddress(`_ses.${options.id}`)], {
+      store: ring,
+      tolerate: ['ENOSYS'],
+      goto: done,
+      note: 'no keys of the host',
+    });
+    if (keyring === 'new') {
+      program.call('keyctl', [KEYCTL.SETPERM, valueIn(ring), KEYRING_PERMISSIONS], {
+        tolerate: 'any',
+        note: 'exec finds it by its name',
+      });
+    }
+    program.place(done);
   });
 }
 
@@ -45,6 +73,7 @@ export function planSession(ctx: PlanContext): void {
 export function planProcess(
   ctx: PlanContext,
   process: Process,
+  linux: InheritedAttributes,
   terminal: Cell | undefined,
   scratch: Cell,
 ): void {
@@ -57,6 +86,7 @@ export function planProcess(
   if (process.noNewPrivileges === true) {
     program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
   }
+  planProcessAttributes(ctx, process, linux);
   const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
   planIdentity(ctx, user, process.capabilities, sysAdmin);
   planWorkingDirectory(ctx, process.cwd);

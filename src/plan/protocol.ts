@@ -27,6 +27,8 @@ export const TAG = {
   NOT_FOUND: 7,
   /** Value: the descriptor, in the process, on which a seccomp agent gets notifications. The process waits. */
   LISTENER: 8,
+  /** The network namespace is entered and has its `lo`: move devices into it. Init waits. */
+  NETWORK: 9,
 } as const;
 
 /** Names of the descriptors that the parent hands to the executor. */
@@ -42,6 +44,20 @@ export const FD = {
   /** Socket that gets the master of the terminal. */
   console: handed('console'),
 } as const;
+
+/** Field of operations that serve several fields in turn; which one it was stands in the text of the failure. */
+export const TOLD_FIELD = '(shared)';
+
+/** The text for a failure of such an operation. */
+export function toldText(field: string, path: string): string {
+  return `${field}\n${path}`;
+}
+
+/** The inverse of {@link toldText}; the path may be cut off. */
+export function readToldText(text: string): { field: string; path: string } {
+  const end = text.indexOf('\n');
+  return end < 0 ? { field: text, path: '' } : { field: text.slice(0, end), path: text.slice(end + 1) };
+}
 
 /** Waits for the parent's byte; exits when the parent is gone. */
 export function waitForParent(program: Program, scratch: Cell, note: string): void {

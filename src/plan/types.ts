@@ -10,6 +10,7 @@ import type { DeviceRule } from '../cgroup/devices/rules.ts';
 import type { ScopeName } from '../cgroup/systemd/names.ts';
 import type { Write } from '../cgroup/write.ts';
 import type { HookPhase } from '../hooks/run.ts';
+import type { SecurityModules } from '../linux/security.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import type { CompiledFilter } from './seccomp.ts';
 
@@ -23,6 +24,8 @@ export interface HostFacts {
   lastCapability: number;
   /** Where the v2 hierarchy is mounted, or null. */
   cgroupMount: string | null;
+  /** Which security modules are on; only asked for with a label in the config. */
+  security?: SecurityModules;
   /** Text of the /etc/passwd that the container will see, when HOME is to be looked up. */
   passwd?: string;
   /** Where destinations of the config lead through symlinks of the image to something missing. */
@@ -70,13 +73,22 @@ export type HostStep =
   | { step: 'fifo'; path: string }
   | { step: 'console'; path: string }
   | { step: 'spawn'; fds: readonly string[] }
-  | { step: 'await'; note: 'MAP_IDS' | 'INIT' | 'INIT_UNPLACED' | 'HOOKS' | 'READY' | 'EXECUTING' }
+  | {
+      step: 'await';
+      note: 'MAP_IDS' | 'INIT' | 'INIT_UNPLACED' | 'NETWORK' | 'HOOKS' | 'READY' | 'EXECUTING';
+    }
   /** Waits for the note LISTENER, and hands the descriptor to the agent that listens at `path`. */
   | { step: 'seccompListener'; path: string }
   | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
   | { step: 'saveState'; status: 'creating' | 'created' }
   | { step: 'hooks'; phase: HookPhase; count: number }
   | { step: 'limits'; count: number }
+  /** Scheduler and I/O priority, with the runtime's rights. */
+  | { step: 'scheduling' }
+  /** Into the class of service and the monitoring group of `linux.intelRdt`. */
+  | { step: 'resctrl' }
+  /** Devices of the host into the container's network namespace, by name and new name. */
+  | { step: 'netDevices'; names: readonly (readonly [from: string, to: string])[] }
   | { step: 'pidFile'; path: string }
   /** End of file on the socket: execve closed it. */
   | { step: 'execed' }

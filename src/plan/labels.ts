@@ -1,0 +1,143 @@
+/**
+ * Labels of the Linux security modules: `process.apparmorProfile`, `process.selinuxLabel`, `linux.mountLabel`.
+ *
+ * A label is written to a file in /proc, and a container that could put another file there would run without it
+ * (CVE-2019-16884, CVE-2019-19921, CVE-2025-52881). So nothing is ever opened below the container's own /proc: the
+ * runtime's is opened before the container's namespaces are entered, and `thread-self` in it is the process that
+ * asks, in whatever pid namespace it is by then.
+ *
+ * Written early, it has its effect at execve only: apparmor(7), proc_pid_attr(5).
+ *
+ * @module
+ */
+
+import { AT, ERRNO, FS_MAGIC, O } from '../../ffi/constants/index.ts';
+import type { Cell, Program } from '../../ffi/program.ts';
+import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
+import { RuntsError } from '../errors.ts';
+import type { Process } from '../spec/types.ts';
+import type { HostFacts, PlanContext } from './types.ts';
+
+/** sizeof(struct statfs) on 64-bit machines, statfs(2). */
+const STATFS_SIZE = 120;
+
+/** What a process without an AppArmor profile is; so it is on a kernel without AppArmor. */
+const UNCONFINED = 'unconfined';
+
+/** File systems whose files have labels of their own making, or that belong to all containers alike. */
+const UNLABELLED: ReadonlySet<string> = new Set(['proc', 'sysfs', 'cgroup', 'cgroup2']);
+
+/** What may be asked of a security module that this host doesn't have. */
+type Labelled = Pick<Process, 'apparmorProfile' | 'selinuxLabel'>;
+
+/** The profile to be written, if any. */
+function profileOf(process: Labelled, facts: HostFacts): string | undefined {
+  const profile = process.apparmorProfile || undefined;
+  return profile === UNCONFINED && facts.security?.apparmor !== true ? undefined : profile;
+}
+
+/** True when facts about security modules are needed. */
+export function asksForLabels(process: Labelled | undefined, mountLabel?: string): boolean {
+  return Boolean(process?.apparmorProfile || process?.selinuxLabel || mountLabel);
+}
+
+/**
+ * @throws RuntsError E_UNSUPPORTED for a label of a security module that is not there; the texts are runc's
+ */
+export function requireModules(facts: HostFacts, process: Labelled, mountLabel?: string): void {
+  const { apparmor = false, selinux = false } = facts.security ?? {};
+  const missing = (field: string, text: string, hint: string): RuntsError =>
+    new RuntsError('E_UNSUPPORTED', `${field}: ${text}`, { field, hint });
+  if (!apparmor && profileOf(process, facts) !== undefined) {
+    throw missing(
+      'process.apparmorProfile',
+      'apparmor: config provided but apparmor not supported',
+      'the kernel has AppArmor off: see /sys/module/apparmor/parameters/enabled; or leave the field out',
+    );
+  }
+  if (selinux) return;
+  const text = 'selinux label is specified in config, but selinux is disabled or not supported';
+  const hint = 'see /sys/fs/selinux; or leave the field out';
+  if (process.selinuxLabel) throw missing('process.selinuxLabel', text, hint);
+  if (mountLabel) throw missing('linux.mountLabel', text, hint);
+}
+
+/** The runtime's /proc, for {@link planLabels}; undefined when no label is to be written. */
+export function planOpenProc(ctx: PlanContext, process: Labelled): Cell | undefined {
+  if (profileOf(process, ctx.facts) === undefined && !process.selinuxLabel) return undefined;
+  const { program } = ctx;
+  const proc = program.cell('proc');
+  const statfs = program.cell('statfs', STATFS_SIZE);
+  const genuine = program.label('genuine');
+  program.within(process.selinuxLabel ? 'process.selinuxLabel' : 'process.apparmorProfile', () => {
+    program.call('openat', [AT.FDCWD, '/proc', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: proc });
+    program.call('fstatfs', [valueIn(proc), addressOf(statfs)]);
+    program.jumpIf(valueIn(statfs), '==', FS_MAGIC.PROC, genuine);
+    program.fail(null, 0, ERRNO.ENOTDIR, '/proc of the host is no proc file system');
+    program.place(genuine);
+  });
+  return proc;
+}
+
+/** Labels of the process: what execve changes to. Closes the runtime's /proc. */
+export function planLabels(ctx: PlanContext, process: Labelled, proc: Cell | undefined): void {
+  if (proc === undefined) return;
+  const { program } = ctx;
+  const profile = profileOf(process, ctx.facts);
+  if (profile !== undefined) {
+    program.within('process.apparmorProfile', () =>
+      planAttribute(program, proc, 'apparmor/exec', `exec ${profile}`),
+    );
+  }
+  if (process.selinuxLabel) {
+    program.within('process.selinuxLabel', () =>
+      planAttribute(program, proc, 'exec', process.selinuxLabel ?? ''),
+    );
+  }
+  program.call('close', [valueIn(proc)]);
+}
+
+/** The label of a session keyring that `make` makes: the process's own. */
+export function planKeyringLabel(
+  ctx: PlanContext,
+  process: Labelled,
+  proc: Cell | undefined,
+  make: () => void,
+): void {
+  const label = process.selinuxLabel;
+  if (proc === undefined || !label) {
+    make();
+    return;
+  }
+  const { program } = ctx;
+  const set = (text: string): void =>
+    program.within('process.selinuxLabel', () => planAttribute(program, proc, 'keycreate', text));
+  set(label);
+  make();
+  set('');
+}
+
+/** Writes one of /proc/thread-self/attr. */
+function planAttribute(program: Program, proc: Cell, name: string, text: string): void {
+  const file = program.cell('attribute');
+  const content = new TextEncoder().encode(text);
+  program.call('openat', [valueIn(proc), `thread-self/attr/${name}`, O.WRONLY | O.CLOEXEC], { store: file });
+  program.call('write', [valueIn(file), bytes(content, JSON.stringify(text)), content.length]);
+  program.call('close', [valueIn(file)]);
+}
+
+/**
+ * The option that labels a new file system's files for SELinux, or undefined.
+ *
+ * @param options - of the file system itself: a context among them counts
+ */
+export function contextOption(
+  mountLabel: string | undefined,
+  type: string,
+  options: readonly string[],
+): string | undefined {
+  if (!mountLabel || UNLABELLED.has(type)) return undefined;
+  if (options.some((name) => /^(fs|def|root)?context$/.test(name))) return undefined;
+  // Levels have commas in them, which would end the option.
+  return `context="${mountLabel}"`;
+}
