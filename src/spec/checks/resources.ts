@@ -62,9 +62,13 @@ export const resourceChecks: readonly Check[] = [
     reads: ['linux.intelRdt'],
     check({ linux }, report) {
       const { closID, schemata = [] } = linux?.intelRdt ?? {};
-      // The id becomes a folder below resctrl.
-      if (closID !== undefined && (closID === '.' || closID === '..' || /[/\n]/.test(closID))) {
-        report({ path: 'linux.intelRdt.closID', found: closID, allowed: 'a folder name' });
+      // The id becomes a folder below resctrl; "/" is resctrl itself, the default class.
+      if (
+        closID !== undefined &&
+        closID !== '/' &&
+        (closID === '.' || closID === '..' || /[/\n]/.test(closID))
+      ) {
+        report({ path: 'linux.intelRdt.closID', found: closID, allowed: 'a folder name, or "/"' });
       }
       schemata.forEach((line, i) => {
         if (line.includes('\n')) {
