@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, 'results');
@@ -26,6 +26,14 @@ export interface Part {
   readonly counts: readonly Count[];
   /** Markdown below the title: tables, notes. */
   readonly text: string;
+  /** What the part itself wants to find again, to renew only some of its results. */
+  readonly data?: unknown;
+}
+
+/** A part's last results. */
+export function readPart(name: string): Part | undefined {
+  const file = join(folder, `${name}.json`);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Part) : undefined;
 }
 
 function readParts(): Part[] {

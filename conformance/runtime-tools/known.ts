@@ -63,6 +63,15 @@ export const KNOWN: Readonly<Record<string, Known>> = {
   linux_cgroups_relative_memory: V1_FILES,
   linux_cgroups_relative_network: V1_FILES,
   linux_cgroups_relative_pids: V1_FILES,
+  linux_mount_label: {
+    cause: 'host',
+    reason: 'The host has no SELinux, so that the label can’t be applied.',
+    elsewhere: 'crun ignores labels where there is no SELinux; runc fails too.',
+  },
+  linux_process_apparmor_profile: {
+    cause: 'host',
+    reason: 'The host has no AppArmor, or not the profile that the program names.',
+  },
   misc_props: {
     cause: 'suite',
     reason: 'Its first container lacks the program /runtimetest that its config names.',

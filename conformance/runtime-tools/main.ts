@@ -3,16 +3,16 @@
  *
  * Runs a build of the OCI validation suite against runts, and runc and crun where they are installed, each program in a
  * private world of its own; with `--vm` inside the test VM. Fails when a program fails for runts without an entry in
- * known.ts, or passes for another runtime in spite of one.
+ * known.ts, or passes for another runtime in spite of one. A run of some programs or runtimes renews their results only.
  *
  * @module
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findCommand, missing } from '../../test/harness/requirements.ts';
-import { writePart } from '../results.ts';
+import { readPart, writePart } from '../results.ts';
 import { KNOWN, type Known } from './known.ts';
-import { type Cells, countsOf, type Place, resultText } from './report.ts';
+import { type Cells, countsOf, mergeCells, type Place, resultText } from './report.ts';
 import { hasLegacyCgroups, openSuite, type Runtime, runProgram, type Suite } from './suite.ts';
 import type { Outcome } from './tap.ts';
 
@@ -130,6 +130,7 @@ function complaints(place: Place, cells: Cells): string[] {
 /** @returns the exit code */
 export async function run(args: string[]): Promise<number> {
   const options = parse(args);
+  const { suite, runtimes } = options;
   const reason = missing('unshare', 'mount', 'timeout', 'tar');
   if (reason !== false) throw new Error(`runtime-tools: ${reason}`);
   if (options.inside) {
@@ -146,15 +147,15 @@ export async function run(args: string[]): Promise<number> {
   if (options.vm) await runInside(options, onResult);
   else runHere(options, onResult);
 
-  // Only a run of everything is worth keeping.
-  if (options.programs.length === options.suite.programs.length) {
-    writePart({
-      name: `runtime-tools-${place}`,
-      title: `OCI validation suite, ${place === 'vm' ? 'in the VM' : 'on a host'}`,
-      counts: countsOf(place, cells),
-      text: resultText(place, options.runtimes, cells),
-    });
-  }
+  const name = `runtime-tools-${place}`;
+  const merged = mergeCells(suite.programs, (readPart(name)?.data ?? {}) as Cells, cells);
+  writePart({
+    name,
+    title: `OCI validation suite, ${place === 'vm' ? 'in the VM' : 'on a host'}`,
+    counts: countsOf(place, merged),
+    text: resultText(place, runtimes, merged),
+    data: merged,
+  });
   const wrong = complaints(place, cells);
   for (const line of wrong) process.stdout.write(`${line}\n`);
   for (const { what, cases, passes } of countsOf(place, cells)) {

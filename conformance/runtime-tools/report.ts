@@ -13,6 +13,12 @@ export type Place = 'host' | 'vm';
 /** Outcome by program and runtime. */
 export type Cells = Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
 
+/** Earlier results with newer ones in their place, in the order of the suite's programs. */
+export function mergeCells(programs: readonly string[], earlier: Cells, newer: Cells): Cells {
+  const has = (name: string) => earlier[name] !== undefined || newer[name] !== undefined;
+  return Object.fromEntries(programs.filter(has).map((name) => [name, { ...earlier[name], ...newer[name] }]));
+}
+
 function runtimesOf(cells: Cells): string[] {
   return [...new Set(Object.values(cells).flatMap((byRuntime) => Object.keys(byRuntime)))];
 }

@@ -1,0 +1,142 @@
+/** Mount options of the specification's table that no other test sees at work; see requirements/mounts.ts. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { privateWorld, runtimes, temporaryFolder } from '../../test/harness/index.ts';
+import { look, testsOf } from '../../test/support/inside.ts';
+import { mountAt, parseMountinfo } from '../../test/support/status.ts';
+
+const { skip } = privateWorld();
+
+const MOUNTINFO = { mounts: 'cat /proc/self/mountinfo' };
+
+/** What the last of several options leaves in mountinfo. */
+const OPPOSITES: readonly (readonly [options: string[], present: string[], absent: string[]])[] = [
+  [['noatime', 'atime'], [], ['noatime']],
+  [['noatime', 'norelatime'], [], ['relatime']],
+  [['strictatime', 'nostrictatime'], [], ['noatime']],
+  [['nosymfollow', 'symfollow'], [], ['nosymfollow']],
+  [['strictatime', 'relatime'], ['relatime'], []],
+];
+
+/** Recursive options over a mount that has the opposite, below the bound folder. */
+const RECURSIVE: readonly (readonly [
+  below: string[],
+  options: string[],
+  present: string[],
+  absent: string[],
+])[] = [
+  [['ro'], ['rrw'], ['rw'], ['ro']],
+  [['nodev'], ['rdev'], [], ['nodev']],
+  [['nosuid'], ['rsuid'], [], ['nosuid']],
+  [['noexec'], ['rexec'], [], ['noexec']],
+  [['nodiratime'], ['rdiratime'], [], ['nodiratime']],
+  [['noatime'], ['rrelatime'], ['relatime'], ['noatime']],
+  [['noatime'], ['ratime'], [], ['noatime']],
+  [['nosymfollow'], ['rsymfollow'], [], ['nosymfollow']],
+  [[], ['rnoatime', 'rnorelatime'], [], ['relatime']],
+  [[], ['rstrictatime', 'rnostrictatime'], [], ['noatime']],
+];
+
+function nested(t: TestContext, options: readonly string[]): string {
+  const source = temporaryFolder(t);
+  mkdirSync(join(source, 'below'));
+  const args = [
+    '-t',
+    'tmpfs',
+    ...(options.length > 0 ? ['-o', options.join(',')] : []),
+    'below',
+    join(source, 'below'),
+  ];
+  const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return source;
+}
+
+function check(
+  line: { options: readonly string[] },
+  what: string,
+  present: readonly string[],
+  absent: readonly string[],
+): void {
+  for (const name of present) assert.ok(line.options.includes(name), `${name} in ${what}: ${line.options}`);
+  for (const name of absent)
+    assert.ok(!line.options.includes(name), `${name} not in ${what}: ${line.options}`);
+}
+
+for (const runtime of runtimes()) {
+  const it = testsOf(runtime, skip);
+
+  it('options that undo others: the last one counts', (t) => {
+    const { mounts } = look(t, runtime, MOUNTINFO, {
+      own: () => {},
+      config: (spec) => {
+        OPPOSITES.forEach(([options], i) => {
+          spec.mounts.push({ destination: `/m/${i}`, type: 'tmpfs', source: 'tmpfs', options: [...options] });
+        });
+      },
+    });
+    const lines = parseMountinfo(mounts!);
+    OPPOSITES.forEach(([options, present, absent], i) => {
+      check(mountAt(lines, `/m/${i}`), options.join(), present, absent);
+    });
+  });
+
+  it('options of file systems that can’t be seen are accepted', (t) => {
+    const { mounts } = look(t, runtime, MOUNTINFO, {
+      own: () => {},
+      config: (spec) => {
+        // tmpfs keeps versions of inodes always, and shows it nowhere.
+        spec.mounts.push({
+          destination: '/m',
+          type: 'tmpfs',
+          source: 'tmpfs',
+          options: ['iversion', 'nosuid'],
+        });
+      },
+    });
+    assert.ok(mountAt(parseMountinfo(mounts!), '/m').options.includes('nosuid'));
+  });
+
+  it('remount changes the options of a mount that is there', (t) => {
+    const { mounts } = look(t, runtime, MOUNTINFO, {
+      own: () => {},
+      config: (spec) => {
+        spec.mounts.push({ destination: '/m', type: 'tmpfs', source: 'tmpfs', options: ['nosuid'] });
+        spec.mounts.push({
+          destination: '/m',
+          type: 'tmpfs',
+          source: 'tmpfs',
+          options: ['remount', 'ro', 'nosuid'],
+        });
+      },
+    });
+    const lines = parseMountinfo(mounts!).filter(({ point }) => point === '/m');
+    assert.equal(lines.length, 1);
+    check(lines[0]!, 'remount,ro', ['ro', 'nosuid'], []);
+  });
+
+  it('recursive options that undo others', (t) => {
+    const sources = RECURSIVE.map(([below]) => nested(t, below));
+    const { mounts } = look(t, runtime, MOUNTINFO, {
+      own: () => {},
+      config: (spec) => {
+        RECURSIVE.forEach(([, options], i) => {
+          spec.mounts.push({
+            destination: `/m/${i}`,
+            type: 'none',
+            source: sources[i]!,
+            options: ['rbind', ...options],
+          });
+        });
+      },
+    });
+    const lines = parseMountinfo(mounts!);
+    RECURSIVE.forEach(([below, options, present, absent], i) => {
+      check(mountAt(lines, `/m/${i}/below`), `${options} over [${below}]`, present, absent);
+    });
+  });
+}
