@@ -75,6 +75,13 @@ const CONSOLE_SOCKET: FlagSpec = {
   help: "AF_UNIX stream socket that receives the master end of the container's terminal",
 };
 
+const PIDFD_SOCKET: FlagSpec = {
+  name: 'pidfd-socket',
+  type: 'string',
+  value: 'PATH',
+  help: 'AF_UNIX stream socket that receives a pidfd of the new process',
+};
+
 const NO_PIVOT: FlagSpec = {
   name: 'no-pivot',
   type: 'boolean',
@@ -92,6 +99,7 @@ const CREATE_FLAGS: readonly FlagSpec[] = [
   BUNDLE,
   CONSOLE_SOCKET,
   { name: 'pid-file', type: 'string', value: 'PATH', help: "write the container's process id to this file" },
+  PIDFD_SOCKET,
   NO_PIVOT,
   NO_NEW_KEYRING,
   {
@@ -105,6 +113,13 @@ const CREATE_FLAGS: readonly FlagSpec[] = [
 
 const CONTAINER = `CONTAINER-ID is the name of the container, unique under --root: letters, digits and the
 characters _ + . - (neither "." nor "..").`;
+
+const REGEX_FLAG: FlagSpec = {
+  name: 'regex',
+  short: 'r',
+  type: 'boolean',
+  help: 'CONTAINER-ID is a regular expression, found anywhere in the id; all containers that match',
+};
 
 const JSON_FLAG: FlagSpec = { name: 'json', type: 'boolean', help: 'print JSON' };
 
@@ -203,6 +218,7 @@ Example:
         type: 'boolean',
         help: 'signal every process of the container; a stopped container is no error then',
       },
+      REGEX_FLAG,
     ],
   },
   {
@@ -216,6 +232,7 @@ container that still runs is killed first, whatever is left of a half-made one i
 unknown container is no error.`,
     flags: [
       { name: 'force', short: 'f', type: 'boolean', help: 'kill the container first if it still runs' },
+      REGEX_FLAG,
     ],
   },
   {
@@ -268,6 +285,7 @@ Example:
       CONSOLE_SOCKET,
       { name: 'detach', short: 'd', type: 'boolean', help: 'do not wait for the process' },
       { name: 'pid-file', type: 'string', value: 'PATH', help: "write the process's id to this file" },
+      PIDFD_SOCKET,
       { name: 'tty', short: 't', type: 'boolean', help: 'give the process a terminal' },
       { name: 'cwd', type: 'string', value: 'DIR', help: 'working directory in the container' },
       {

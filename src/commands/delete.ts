@@ -42,6 +42,12 @@ export async function run(ctx: CommandContext): Promise<number> {
   const id = ctx.operands[0] ?? '';
   const force = ctx.flags.force === true;
   const { root } = ctx.global;
+  if (ctx.flags.regex !== true) return await deleteOne(root, id, force);
+  const { forEachId, matchingIds } = await import('../container/matching.ts');
+  return await forEachId(matchingIds(root, id), (match) => deleteOne(root, match, force));
+}
+
+async function deleteOne(root: string, id: string, force: boolean): Promise<number> {
   checkId(id);
 
   // Before the lock: a refusal needn't wait for a command that holds it, and with --force that command may be

@@ -39,6 +39,7 @@ export async function run(ctx: CommandContext): Promise<number> {
     process,
     consoleSocket,
     pidFile: text(ctx, 'pid-file'),
+    pidfdSocket: text(ctx, 'pidfd-socket'),
     cgroup: text(ctx, 'cgroup'),
     preserveFds: preservedFds(ctx, false),
     beforeCommand: () => {

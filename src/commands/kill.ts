@@ -16,8 +16,15 @@ import { parseSignal } from '../linux/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id = '', signalText = 'SIGTERM'] = ctx.operands;
-  checkId(id);
+  const regex = ctx.flags.regex === true;
+  if (!regex) checkId(id);
   const signal = parseSignal(signalText);
+  if (!regex) return await kill(ctx, id, signal);
+  const { forEachId, matchingIds } = await import('../container/matching.ts');
+  return await forEachId(matchingIds(ctx.global.root, id), (match) => kill(ctx, match, signal));
+}
+
+async function kill(ctx: CommandContext, id: string, signal: number): Promise<number> {
   const state = readState(ctx.global.root, id);
   const status = statusOf(state);
   if (status === 'creating') {

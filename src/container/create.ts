@@ -253,6 +253,11 @@ const ACTIONS: {
     creation.netDevices = moveNetDevices(creation.prepared.spec.linux!.netDevices!, creation.init);
   },
 
+  pidfdSocket: async (creation, step) => {
+    const { sendPidfd } = await import('./pidfd-socket.ts');
+    sendPidfd(step.path, creation.init, 'standard');
+  },
+
   pidFile: (creation, step) => writePidFile(step.path, creation.init),
 
   execed: (creation) => creation.channel!.expectExec(),

@@ -32,6 +32,8 @@ export interface ExecOptions {
   /** Where the terminal goes; with process.terminal and without it, it is relayed by the caller of execIn. */
   consoleSocket?: string;
   pidFile?: string;
+  /** Gets a pidfd of the process. */
+  pidfdSocket?: string;
   /** Path of a cgroup below the container's own. */
   cgroup?: string;
   preserveFds: number;
@@ -113,6 +115,10 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     }
     channel.expect(TAG.READY);
     if (state.namespaces.some((n) => n.type === 'user')) await setFromOutside(pid, options.process);
+    if (options.pidfdSocket !== undefined) {
+      const { sendPidfd } = await import('./pidfd-socket.ts');
+      sendPidfd(options.pidfdSocket, pid, 'setns');
+    }
     options.beforeCommand?.();
     channel.go();
     channel.expect(TAG.EXECUTING);
@@ -128,7 +134,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       killQuietly(pid);
       reapExecutor(pid);
     }
-    throw error;
+    throw stillAlive(state) ? error : stoppedError(error);
   } finally {
     closeSync(init);
     channel?.close();
@@ -154,9 +160,18 @@ async function containerFilter(state: ContainerState): Promise<CompiledFilter | 
   return savedFilter(stateDirectory(state.rootPath, state.id), state.id);
 }
 
+function stillAlive(state: ContainerState): boolean {
+  return state.init !== null && isAlive(state.init);
+}
+
+/** Also for a container that ended while the process was on its way in: what failed then is of no interest. */
+function stoppedError(cause?: unknown): RuntsError {
+  return new RuntsError('E_WRONG_STATE', 'cannot exec in a stopped container', { cause });
+}
+
 /** A pidfd of init that is certain to be the container's: opened first, checked then. */
 function openInit(state: ContainerState): number {
-  const stopped = new RuntsError('E_WRONG_STATE', 'cannot exec in a stopped container');
+  const stopped = stoppedError();
   if (state.init === null) throw stopped;
   const init = pidfdOpen(state.init.pid);
   if (init === undefined) throw stopped;

@@ -62,6 +62,7 @@ export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prep
     noNewKeyring: ctx.flags['no-new-keyring'] === true,
     preserveFds: preservedFds(ctx, intent.dryRun),
     pidFile: text(ctx, 'pid-file'),
+    pidfdSocket: text(ctx, 'pidfd-socket') ?? spec.annotations?.['run.oci.pidfd_receiver'],
     seccomp: seccomp?.filter,
   };
   checkTerminal(spec, options, intent);

@@ -140,6 +140,7 @@ function hostSteps(
   // Before init is released: a container that runs is always one that the state tells of. Without a FIFO to wait on,
   // `created` reads as `running`.
   steps.push({ step: 'saveState', status: 'created' });
+  if (options.pidfdSocket !== undefined) steps.push({ step: 'pidfdSocket', path: options.pidfdSocket });
   if (options.pidFile !== undefined) steps.push({ step: 'pidFile', path: options.pidFile });
   if (create) return [...steps, { step: 'go', command: true }];
   const later = (phase: 'startContainer' | 'poststart'): HostStep[] => {

@@ -56,6 +56,8 @@ function describe(step: HostStep): string | string[] {
       return 'join resctrl group';
     case 'netDevices':
       return step.names.map(([from, to]) => `move network device   ${from} as ${to}`);
+    case 'pidfdSocket':
+      return `send pidfd            ${step.path}`;
     case 'pidFile':
       return `write pid file        ${step.path}`;
     case 'execed':

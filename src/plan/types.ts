@@ -56,6 +56,8 @@ export interface PlanOptions {
   /** Descriptors from 3 on that stay open in the container, LISTEN_FDS included. */
   preserveFds: number;
   pidFile?: string;
+  /** Gets a pidfd of init. */
+  pidfdSocket?: string;
   /** The system call filter, if there is one. */
   seccomp?: CompiledFilter;
 }
@@ -89,6 +91,7 @@ export type HostStep =
   | { step: 'resctrl' }
   /** Devices of the host into the container's network namespace, by name and new name. */
   | { step: 'netDevices'; names: readonly (readonly [from: string, to: string])[] }
+  | { step: 'pidfdSocket'; path: string }
   | { step: 'pidFile'; path: string }
   /** End of file on the socket: execve closed it. */
   | { step: 'execed' }
