@@ -26,4 +26,5 @@ export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>
   completion: () => import('../commands/completion.ts'),
   doctor: () => import('../commands/doctor.ts'),
   validate: () => import('../commands/validate.ts'),
+  features: () => import('../commands/features.ts'),
 };

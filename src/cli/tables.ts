@@ -460,6 +460,17 @@ its path. Exits with 0 when there is none.`,
     flags: [BUNDLE, JSON_FLAG],
   },
   {
+    name: 'features',
+    summary: 'print what this build implements',
+    operands: '',
+    minOperands: 0,
+    maxOperands: 0,
+    description: `Prints as JSON what this build of runts implements: namespaces, capabilities, mount options, seccomp
+and the rest, in the format of the runtime specification (features.md). It does not depend on
+the host, but for linux.seccomp.supportedFlags.`,
+    flags: [],
+  },
+  {
     name: 'completion',
     summary: 'print the completion script of a shell',
     operands: 'SHELL',
