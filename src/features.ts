@@ -28,11 +28,7 @@ import { COMMIT, SPEC_VERSION, VERSION } from './version.ts';
 export const OLDEST_SPEC_VERSION = '1.0.0';
 
 /** Annotations of a config.json that change what the runtime does; one that ends in a dot is a prefix. */
-export const UNSAFE_ANNOTATIONS: readonly string[] = [
-  'org.systemd.property.',
-  'run.oci.keep_original_groups',
-  'run.oci.pidfd_receiver',
-];
+export const UNSAFE_ANNOTATIONS: readonly string[] = ['org.systemd.property.', 'run.oci.pidfd_receiver'];
 
 /** Those of the schema: libseccomp translates the calls of each. */
 const ARCHITECTURES: Readonly<Record<Arch, true>> = {
