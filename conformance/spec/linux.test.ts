@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chownSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand, privateWorld, runtimes, session, tempBundle } from '../../test/harness/index.ts';
 import { look, lookAt, testsOf } from '../../test/support/inside.ts';
@@ -32,8 +32,10 @@ for (const runtime of runtimes()) {
   });
 
   it('mappings leave the owners of files alone', (t) => {
-    const { bundle } = lookAt(t, runtime, 'true', {
+    const { bundle, code, stderr } = lookAt(t, runtime, 'true', {
       own: (rootfs) => {
+        // The user namespace's root must get through.
+        for (const above of ['..', '../..']) chmodSync(join(rootfs, above), 0o711);
         writeFileSync(join(rootfs, 'file'), '');
         chownSync(join(rootfs, 'file'), 5, 6);
       },
@@ -44,6 +46,7 @@ for (const runtime of runtimes()) {
         spec.process.user = { uid: 0, gid: 0 };
       },
     });
+    assert.equal(code, 0, stderr);
     const { uid, gid } = statSync(join(bundle.rootfs, 'file'));
     assert.deepEqual([uid, gid], [5, 6]);
   });

@@ -8,6 +8,7 @@ const controllers = inFile('src/cgroup/controllers/controllers.test.ts');
 const apply = inFile('src/cgroup/apply.test.ts');
 const devices = inFile('src/cgroup/devices/devices.test.ts');
 const resctrl = inFile('src/linux/resctrl.test.ts');
+const suite = inFile('conformance/spec/cgroups.test.ts');
 const checks = inFile('src/spec/checks/checks.test.ts');
 const refuses = inFile('src/spec/validate.test.ts')('refuses * = *');
 
@@ -36,20 +37,54 @@ export const CGROUPS = [
   }),
   ...section('config-linux.md, Cgroup ownership', (add, exempt) => {
     exempt('SHOULD NOT', 'cgroups of v1 keep their owner', V1);
-    add('SHOULD NOT', 'without a new cgroup namespace the cgroup keeps its owner');
-    add('SHOULD', 'with a cgroup file system that can be written the cgroup gets a new owner');
-    add('SHOULD NOT', 'without one the cgroup keeps its owner');
-    add('SHOULD', 'only the folder and the files that the kernel lists get a new owner');
-    add('MUST NOT', 'a listed file that a cgroup doesn’t have is no failure');
-    add('SHOULD', 'then the other listed files get their owner');
+    add(
+      'SHOULD NOT',
+      'without a new cgroup namespace the cgroup keeps its owner',
+      suite('without a cgroup namespace of its own the cgroup keeps its owner'),
+    );
+    add(
+      'SHOULD',
+      'with a cgroup file system that can be written the cgroup gets a new owner',
+      suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
+    );
+    add(
+      'SHOULD NOT',
+      'without one the cgroup keeps its owner',
+      suite('a cgroup that the container can’t write keeps its owner'),
+    );
+    add(
+      'SHOULD',
+      'only the folder and the files that the kernel lists get a new owner',
+      suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
+    );
+    add(
+      'MUST NOT',
+      'a listed file that a cgroup doesn’t have is no failure',
+      suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
+    );
+    add(
+      'SHOULD',
+      'then the other listed files get their owner',
+      suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
+    );
     add('MUST', 'without the kernel’s list three files are taken');
-    add('SHOULD NOT', 'no other file gets a new owner');
+    add(
+      'SHOULD NOT',
+      'no other file gets a new owner',
+      suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
+    );
   }),
   ...section('config-linux.md, Allowed Device list', (add) => {
     add('MUST', 'device rules apply in order', devices('programs decide as the rules say'));
   }),
   ...section('config-linux.md, Memory', (add) => {
-    add('MUST', 'checkBeforeUpdate refuses a limit below what is used');
+    add(
+      'MUST',
+      'checkBeforeUpdate refuses a limit below what is used',
+      inFile('src/cgroup/update.test.ts')(
+        'a limit below what is used is rejected when the config asks for the check',
+      ),
+    );
   }),
   ...section('config-linux.md, CPU', (add) => {
     add('MUST', 'a positive quota is no smaller than burst', checks('cgroup limits'));
@@ -97,8 +132,12 @@ export const CGROUPS = [
       'the process is in tasks of the folder that closID names',
       resctrl('a class by name without schemas must be there, and stays'),
     );
-    add('MUST', 'without resctrl it is an error');
-    add('MUST NOT', 'without intelRdt resctrl is left alone');
+    add('MUST', 'without resctrl it is an error', suite('intelRdt without a mounted resctrl is an error'));
+    add(
+      'MUST NOT',
+      'without intelRdt resctrl is left alone',
+      suite('without intelRdt resctrl is no part of the plan'),
+    );
     add('MUST', 'closID "/" is the default class', resctrl('"/" is the default class'));
     exempt('SHOULD', 'l3CacheSchema begins with L3:', AUTHOR);
     exempt('SHOULD NOT', 'l3CacheSchema has no newline', AUTHOR);
