@@ -66,6 +66,7 @@ export const SYSCALLS = {
   ioctl: { x64: 16, arm64: 29, parameters: { fd: 'fd', request: set('ioctl'), argument: 'pointer' } },
   getpid: { x64: 39, arm64: 172, parameters: {} },
   socket: { x64: 41, arm64: 198, parameters: { domain: set('af'), type: set('sock'), protocol: 'int' } },
+  bind: { x64: 49, arm64: 200, parameters: { fd: 'fd', address: 'pointer', length: 'size' } },
   connect: { x64: 42, arm64: 203, parameters: { fd: 'fd', address: 'pointer', length: 'size' } },
   sendmsg: { x64: 46, arm64: 211, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },
   recvmsg: { x64: 47, arm64: 212, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },

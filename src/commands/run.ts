@@ -19,7 +19,12 @@ export async function run(ctx: CommandContext): Promise<number> {
     becomeSubreaper();
   }
   if (!foreground) {
-    (await createContainer(ctx, prepared)).lock.release();
+    const { lock, notify, pid } = await createContainer(ctx, prepared);
+    lock.release();
+    if (notify !== null) {
+      const { proxyNotifications } = await import('../container/notify.ts');
+      await proxyNotifications(notify, pid, true);
+    }
     return 0;
   }
   const { catchSignals } = await import('../terminal/signals.ts');
@@ -28,6 +33,11 @@ export async function run(ctx: CommandContext): Promise<number> {
     signals = catchSignals();
   });
   created.lock.release();
+  if (created.notify !== null) {
+    const { proxyNotifications } = await import('../container/notify.ts');
+    // Beside the wait for its end, which ends this too.
+    void proxyNotifications(created.notify, created.pid, false);
+  }
   const { superviseForeground } = await import('../container/foreground.ts');
   return superviseForeground(created, signals!, { keep: ctx.flags.keep === true });
 }

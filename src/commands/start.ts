@@ -7,6 +7,7 @@
 import type { CommandContext } from '../cli/types.ts';
 import { checkId } from '../container/id.ts';
 import { lockContainer } from '../container/lock.ts';
+import type { NotifyProxy } from '../container/notify.ts';
 import { killAndWait } from '../container/signal.ts';
 import { release } from '../container/start.ts';
 import { readState, stateDirectory } from '../container/state.ts';
@@ -17,6 +18,25 @@ export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
   checkId(id);
   readState(ctx.global.root, id);
+  const notify = await listen(stateDirectory(ctx.global.root, id));
+  const pid = await startLocked(ctx, id);
+  if (notify !== undefined) {
+    const { proxyNotifications } = await import('../container/notify.ts');
+    await proxyNotifications(notify, pid, true);
+  }
+  return 0;
+}
+
+/** The socket for the container's sd_notify(3): bound before its command can use it. */
+async function listen(directory: string): Promise<NotifyProxy | undefined> {
+  const host = process.env.NOTIFY_SOCKET;
+  if (!host) return undefined;
+  const { bindNotifySocket, notifyFolder } = await import('../container/notify.ts');
+  return bindNotifySocket(notifyFolder(directory), host);
+}
+
+/** @returns pid of init */
+async function startLocked(ctx: CommandContext, id: string): Promise<number> {
   const lock = lockContainer(stateDirectory(ctx.global.root, id));
   try {
     const state = readState(ctx.global.root, id);
@@ -40,7 +60,7 @@ export async function run(ctx: CommandContext): Promise<number> {
         throw error;
       }
     }
-    return 0;
+    return state.init?.pid ?? 0;
   } finally {
     lock.release();
   }

@@ -37,6 +37,7 @@ import type { Hooks } from '../spec/types.ts';
 import { Channel } from './channel.ts';
 import { destroy, runPoststop } from './destroy.ts';
 import { type Lock, lockContainer } from './lock.ts';
+import type { NotifyProxy } from './notify.ts';
 import type { Prepared } from './prepare.ts';
 import { identify } from './process.ts';
 import {
@@ -57,6 +58,8 @@ export interface Created {
   pid: number;
   /** Our end of the socket that got the terminal's master, when the terminal is relayed here. */
   console: number | null;
+  /** The container's sd_notify socket, when this process listens on it. */
+  notify: NotifyProxy | null;
 }
 
 type StepOf<Name extends HostStep['step']> = Extract<HostStep, { step: Name }>;
@@ -73,6 +76,7 @@ class Creation {
   readonly handed: Record<string, number> = {};
   channel: Channel | null = null;
   console: number | null = null;
+  notify: NotifyProxy | null = null;
   netDevices: MovedDevices | null = null;
   executor = 0;
   init = 0;
@@ -253,6 +257,13 @@ const ACTIONS: {
     creation.netDevices = moveNetDevices(creation.prepared.spec.linux!.netDevices!, creation.init);
   },
 
+  notifySocket: async (creation, step) => {
+    const { bindNotifySocket, makeNotifyFolder } = await import('./notify.ts');
+    makeNotifyFolder(step.path);
+    const host = process.env.NOTIFY_SOCKET;
+    if (step.bind && host) creation.notify = bindNotifySocket(step.path, host) ?? null;
+  },
+
   pidfdSocket: async (creation, step) => {
     const { sendPidfd } = await import('./pidfd-socket.ts');
     sendPidfd(step.path, creation.init, 'standard');
@@ -290,7 +301,8 @@ export async function createContainer(
   creation.channel?.close();
   creation.scope?.close();
   creation.netDevices?.close();
-  return { state: creation.state, lock: creation.lock!, pid: creation.init, console: creation.console };
+  const { state, init, console, notify } = creation;
+  return { state, lock: creation.lock!, pid: init, console, notify };
 }
 
 /** What killed init stands in the cgroup's counters, which are gone with it. */
@@ -420,6 +432,7 @@ async function abandon(creation: Creation): Promise<void> {
   // End of file on the socket ends whatever of the executor waits for us.
   creation.channel?.close();
   if (creation.console !== null) closeSync(creation.console);
+  if (creation.notify !== null) closeSync(creation.notify.socket);
   creation.netDevices?.giveBack();
   creation.netDevices?.close();
   for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);

@@ -18,6 +18,7 @@ import type { PreparedFilter } from '../seccomp/filter.ts';
 import { loadSpec } from '../spec/load.ts';
 import type { LinuxSeccomp, Spec } from '../spec/types.ts';
 import { checkId } from './id.ts';
+import { listenFds, withService } from './service.ts';
 import { stateDirectory } from './state.ts';
 
 /** All that is decided before the first change to the host. */
@@ -44,7 +45,8 @@ export interface Intent {
 export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prepared> {
   checkId(intent.id);
   const bundle = bundlePath(ctx);
-  const spec = loadSpec(bundle);
+  const stateDir = stateDirectory(ctx.global.root, intent.id);
+  const spec = withService(loadSpec(bundle), process.env, `${stateDir}/notify`);
   const rootfs = rootfsPath(spec, bundle, intent.dryRun);
   const cgroup = cgroupOf(ctx, spec, intent);
   const facts = hostFacts(spec, rootfs, cgroup?.mountpoint ?? null);
@@ -53,7 +55,8 @@ export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prep
     id: intent.id,
     bundle,
     rootfs,
-    stateDir: stateDirectory(ctx.global.root, intent.id),
+    stateDir,
+    notifyFolder: process.env.NOTIFY_SOCKET ? `${stateDir}/notify` : undefined,
     mode: intent.mode,
     cgroupPath: cgroup?.path ?? null,
     scope: cgroup?.scope,
@@ -143,7 +146,7 @@ function cgroupOf(ctx: CommandContext, spec: Spec, intent: Intent): ChosenCgroup
 export function preservedFds(ctx: CommandContext, dryRun: boolean): number {
   const given = ctx.flags['preserve-fds'];
   const extra = typeof given === 'number' ? given : 0;
-  const count = extra + listenFds();
+  const count = extra + listenFds(process.env);
   if (dryRun) return count;
   for (let fd = 3; fd < 3 + count; fd++) {
     try {
@@ -156,12 +159,6 @@ export function preservedFds(ctx: CommandContext, dryRun: boolean): number {
     }
   }
   return count;
-}
-
-/** How many descriptors the caller passes by sd_listen_fds(3). LISTEN_PID is checked unless callers set it wrongly. */
-export function listenFds(): number {
-  const value = process.env.LISTEN_FDS;
-  return value !== undefined && /^[0-9]{1,4}$/.test(value) ? Number(value) : 0;
 }
 
 function checkTerminal(spec: Spec, options: PlanOptions, intent: Intent): void {

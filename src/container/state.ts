@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -269,7 +270,7 @@ export function removeStateDirectory(root: string, id: string): void {
     // A command that waits for the lock may add its lock file again between the list and rmdir.
     for (let attempt = 0; ; attempt++) {
       const names = readdirSync(directory).filter((name) => name !== 'state.json');
-      for (const name of [...names, 'state.json']) unlinkIfThere(`${directory}/${name}`);
+      for (const name of [...names, 'state.json']) removeIfThere(`${directory}/${name}`);
       try {
         rmdirSync(directory);
         return;
@@ -283,10 +284,13 @@ export function removeStateDirectory(root: string, id: string): void {
   }
 }
 
-function unlinkIfThere(path: string): void {
+/** A file, or the folder of the notify socket: unlink(2) of a folder is EISDIR. */
+function removeIfThere(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    const errno = errnoOf(error);
+    if (errno === 'EISDIR' || errno === 'EPERM') rmSync(path, { recursive: true, force: true });
+    else if (errno !== 'ENOENT') throw error;
   }
 }

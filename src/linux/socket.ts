@@ -114,7 +114,7 @@ export function connectUnix(path: string, what = `cannot connect to ${path}`): n
 }
 
 /** struct sockaddr_un { u16 sun_family; char sun_path[108]; } up to and with the NUL. */
-function socketAddress(path: string): Uint8Array {
+export function socketAddress(path: string): Uint8Array {
   const name = new TextEncoder().encode(path);
   const address = new Uint8Array(2 + name.length + 1);
   address[0] = AF.UNIX;

@@ -89,6 +89,9 @@ function hostSteps(
   const terminal = spec.process?.terminal === true;
   const create = options.mode === 'create';
   const steps: HostStep[] = [{ step: 'state', path: options.stateDir }];
+  if (options.notifyFolder !== undefined) {
+    steps.push({ step: 'notifySocket', path: options.notifyFolder, bind: options.mode === 'run' });
+  }
   if (options.seccomp !== undefined) {
     steps.push({ step: 'seccompFilter', path: `${options.stateDir}/${FILTER_NAME}` });
   }

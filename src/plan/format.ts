@@ -56,6 +56,8 @@ function describe(step: HostStep): string | string[] {
       return 'join resctrl group';
     case 'netDevices':
       return step.names.map(([from, to]) => `move network device   ${from} as ${to}`);
+    case 'notifySocket':
+      return `${step.bind ? 'listen on             ' : 'make folder           '}${step.path}`;
     case 'pidfdSocket':
       return `send pidfd            ${step.path}`;
     case 'pidFile':

@@ -56,6 +56,8 @@ export interface PlanOptions {
   /** Descriptors from 3 on that stay open in the container, LISTEN_FDS included. */
   preserveFds: number;
   pidFile?: string;
+  /** Folder of the container's sd_notify socket, when the caller has a service manager. */
+  notifyFolder?: string;
   /** Gets a pidfd of init. */
   pidfdSocket?: string;
   /** The system call filter, if there is one. */
@@ -65,6 +67,8 @@ export interface PlanOptions {
 /** A step of the parent, in order. `await` steps read a note of the executor, `go` answers it. */
 export type HostStep =
   | { step: 'state'; path: string }
+  /** `bind`: the runtime itself listens; after `create` it is `start` that does. */
+  | { step: 'notifySocket'; path: string; bind: boolean }
   | { step: 'cgroup'; path: string; field: string; controllers: readonly string[] }
   | ({ step: 'scope'; controllers: readonly string[] } & ScopeName)
   | { step: 'cgroupOwner'; uid: number }
