@@ -57,14 +57,19 @@ async function deleteOne(root: string, id: string, force: boolean): Promise<numb
   if (!force && 'state' in before) checkDeletable(before.state);
   if (force) await killAndWait('state' in before ? before.state : before.salvaged);
 
-  const known = await destroyLocked(root, id, force);
+  const known = await destroyLocked(root, id, force, before);
   if (known === undefined) return missing(id, force);
   if ('state' in known) await runPoststop(known.state);
   return 0;
 }
 
 /** @returns what was known of the destroyed container; undefined when another `delete` was faster */
-async function destroyLocked(root: string, id: string, force: boolean): Promise<Known | undefined> {
+async function destroyLocked(
+  root: string,
+  id: string,
+  force: boolean,
+  before: Known,
+): Promise<Known | undefined> {
   let lock: Lock;
   try {
     lock = lockContainer(stateDirectory(root, id));
@@ -77,6 +82,8 @@ async function destroyLocked(root: string, id: string, force: boolean): Promise<
     const known = await read(root, id, force);
     if (known === undefined) return undefined;
     if (!force && 'state' in known) checkDeletable(known.state);
+    // A cgroup that was found through init isn't found again: init has been killed.
+    if ('salvaged' in known && 'salvaged' in before) known.salvaged.cgroup ??= before.salvaged.cgroup;
     await destroy(root, id, 'state' in known ? known.state : known.salvaged);
     return known;
   } finally {
