@@ -1,7 +1,8 @@
 /** config-linux.md, "Cgroup ownership" and "IntelRdt", as far as every host can show them. */
 
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import {
@@ -42,6 +43,7 @@ function owners(
       for (const change of changes) change(spec);
     },
   });
+  mkdirSync(join(bundle.rootfs, 'sys/fs/cgroup'), { recursive: true });
   // The user namespace's root must get through.
   for (const above of ['..', '../..']) chmodSync(join(bundle.rootfs, above), 0o711);
   const { id, code, output } = s.create(bundle);
@@ -79,6 +81,20 @@ for (const runtime of runtimes()) {
       spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'cgroup');
     };
     assert.deepEqual(changed(owners(t, runtime, mapped, withCgroupMount('rw'), without)), []);
+  });
+
+  it('where the kernel lists no files, three get a new owner', (t) => {
+    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', '/sys/kernel/cgroup'], {
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    t.after(() => void spawnSync('umount', ['/sys/kernel/cgroup']));
+    // The kernel gives a user namespace no sysfs while part of the host's is hidden.
+    const noSysfs = (spec: TestSpec): void => {
+      spec.mounts = spec.mounts.filter(({ destination }) => destination !== '/sys');
+    };
+    const of = owners(t, runtime, mapped, noSysfs, withCgroupMount('rw'));
+    assert.deepEqual(changed(of).sort(), ['.', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']);
   });
 
   it('intelRdt without a mounted resctrl is an error', (t) => {

@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { privateWorld, runtimes, temporaryFolder } from '../../test/harness/index.ts';
-import { look, testsOf } from '../../test/support/inside.ts';
+import { look, lookAt, testsOf } from '../../test/support/inside.ts';
 import { mountAt, parseMountinfo } from '../../test/support/status.ts';
 
 const { skip } = privateWorld();
@@ -66,6 +66,22 @@ function check(
   for (const name of absent)
     assert.ok(!line.options.includes(name), `${name} not in ${what}: ${line.options}`);
 }
+
+/** A tmpfs with a file of user 1000 and group 1001, and one below it. */
+function owned(t: TestContext): string {
+  const source = nested(t, []);
+  for (const folder of [source, join(source, 'below')]) {
+    writeFileSync(join(folder, 'file'), '');
+    chownSync(join(folder, 'file'), 1000, 1001);
+  }
+  return source;
+}
+
+const OWNERS = { top: 'stat -c %u:%g /m/file', below: 'stat -c %u:%g /m/below/file' };
+const MAPPING = {
+  uidMappings: [{ containerID: 1000, hostID: 5000, size: 1 }],
+  gidMappings: [{ containerID: 1001, hostID: 6000, size: 1 }],
+};
 
 for (const runtime of runtimes()) {
   const it = testsOf(runtime, skip);
@@ -138,5 +154,46 @@ for (const runtime of runtimes()) {
     RECURSIVE.forEach(([below, options, present, absent], i) => {
       check(mountAt(lines, `/m/${i}/below`), `${options} over [${below}]`, present, absent);
     });
+  });
+
+  it('idmap maps the owners of one mount, ridmap those below too, by the mount’s own mappings', (t) => {
+    const source = owned(t);
+    const seen = (option: string): Record<string, string> =>
+      look(t, runtime, OWNERS, {
+        own: () => {},
+        config: (spec) => {
+          const options = ['rbind', option];
+          spec.mounts.push({ destination: '/m', type: 'none', source, options, ...MAPPING });
+        },
+      });
+    assert.deepEqual(seen('idmap'), { top: '5000:6000', below: '1000:1001' });
+    assert.deepEqual(seen('ridmap'), { top: '5000:6000', below: '5000:6000' });
+    // The files themselves stay as they are: it is mount_setattr's mapping, not chown.
+    assert.equal(statSync(join(source, 'file')).uid, 1000);
+  });
+
+  it('idmap without any mapping is an error', (t) => {
+    const source = owned(t);
+    for (const option of ['idmap', 'ridmap']) {
+      const { code, stderr } = lookAt(t, runtime, 'true', {
+        own: () => {},
+        config: (spec) => {
+          spec.mounts.push({ destination: '/m', type: 'none', source, options: ['rbind', option] });
+        },
+      });
+      assert.notEqual(code, 0, option);
+      assert.match(stderr, /mounts\[\d+\]/);
+    }
+  });
+
+  it('a mapping without idmap maps all the same', (t) => {
+    const source = owned(t);
+    const seen = look(t, runtime, OWNERS, {
+      own: () => {},
+      config: (spec) => {
+        spec.mounts.push({ destination: '/m', type: 'none', source, options: ['bind'], ...MAPPING });
+      },
+    });
+    assert.equal(seen.top, '5000:6000');
   });
 }

@@ -67,7 +67,11 @@ export const CGROUPS = [
       'then the other listed files get their owner',
       suite('a cgroup that the container may write is its user’s: the folder and the listed files, no other'),
     );
-    add('MUST', 'without the kernel’s list three files are taken');
+    add(
+      'MUST',
+      'without the kernel’s list three files are taken',
+      suite('where the kernel lists no files, three get a new owner'),
+    );
     add(
       'SHOULD NOT',
       'no other file gets a new owner',

@@ -57,7 +57,11 @@ export const CONFIG = [
       'without oomScoreAdj the score stays',
       process('an OOM score that is not given is inherited'),
     );
-    add('SHOULD NOT', 'without execCPUAffinity.final the affinity stays after the move into the cgroup');
+    add(
+      'SHOULD NOT',
+      'without execCPUAffinity.final the affinity stays after the move into the cgroup',
+      suite('without execCPUAffinity.final the first affinity lasts'),
+    );
   }),
   ...section('config.md, POSIX-platform Hooks', (add) => {
     add('MUST', 'a hook’s path is absolute', refuses);

@@ -13,6 +13,9 @@ const recursive = mounts('recursive attributes reach what is mounted below, plai
 const propagation = mounts('propagation of each mount');
 const binds = mounts('binds of folders, files, devices and sockets, relative to the bundle');
 const opposites = suite('options that undo others: the last one counts');
+const idmapped = suite(
+  'idmap maps the owners of one mount, ridmap those below too, by the mount’s own mappings',
+);
 const remount = suite('remount changes the options of a mount that is there');
 
 /** Options that runtimes MUST have, and where each is seen at work. */
@@ -97,23 +100,28 @@ export const MOUNTS = [
     for (const [name, test] of Object.entries(OPTIONS)) add('MUST', `the option ${name}`, test);
     for (const [name, test] of Object.entries(RECOMMENDED)) add('SHOULD', `the option ${name}`, test);
     for (const name of ['idmap', 'ridmap']) {
-      add('SHOULD', `the option ${name}`);
-      add('MUST', `${name} applies an id mapping`);
-      add('SHOULD NOT', `${name} is not given to mount(2)`);
-      add('MUST', `${name} with mappings of its own uses these`);
+      add('SHOULD', `the option ${name}`, idmapped);
+      add('MUST', `${name} applies an id mapping`, idmapped);
+      add('SHOULD NOT', `${name} is not given to mount(2)`, idmapped);
+      add('MUST', `${name} with mappings of its own uses these`, idmapped);
       add(
         'MUST',
         `${name} without any mapping, of its own or of a user namespace, is an error`,
-        checks('id-mapped mounts'),
+        suite('idmap without any mapping is an error'),
       );
-      add('SHOULD', `${name} is made by mount_setattr`);
+      add('SHOULD', `${name} is made by mount_setattr`, idmapped);
     }
     add('SHOULD', 'an option that mount(8) knows does what it does there', attributes);
     add('SHOULD', 'an unknown option goes to the file system', mounts('data options go to the file system'));
   }),
   ...section('config.md, POSIX-platform Mounts', (add) => {
     for (const name of ['uidMappings', 'gidMappings']) {
-      add('SHOULD', `${name} are made by mount_setattr`);
+      add(
+        'SHOULD',
+        `${name} are made by mount_setattr`,
+        idmapped,
+        suite('a mapping without idmap maps all the same'),
+      );
       add('SHOULD', `with ${name} the options have idmap or ridmap`, checks('id-mapped mounts'));
       add('MUST', `${name} come with the other ones`, checks('id-mapped mounts'));
     }
