@@ -7,9 +7,9 @@
  */
 
 import { posix } from 'node:path';
-import { ACCESS, AT, MOVE_MOUNT, O, S } from '../../ffi/constants/index.ts';
-import type { Cell } from '../../ffi/program.ts';
-import { valueIn } from '../../ffi/program.ts';
+import { ACCESS, AT, ERRNO, MOVE_MOUNT, O, S, STATX } from '../../ffi/constants/index.ts';
+import type { Cell, Label } from '../../ffi/program.ts';
+import { addressOf, valueIn } from '../../ffi/program.ts';
 import type { LinuxDevice } from '../spec/types.ts';
 import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
@@ -24,6 +24,8 @@ interface Device {
   mode: number;
   uid: number;
   gid: number;
+  /** By the config; the others are those that every container has. */
+  listed: boolean;
   field: string;
 }
 
@@ -43,6 +45,9 @@ const SYMLINKS: readonly (readonly [target: string, name: string])[] = [
   ['/proc/self/fd/2', 'stderr'],
 ];
 
+/** sizeof(struct statx), statx(2). */
+const STATX_SIZE = 256;
+
 const FILE_TYPE: Record<string, number> = { c: S.IFCHR, u: S.IFCHR, b: S.IFBLK, p: S.IFIFO };
 
 /** Device number as the kernel's 32-bit encoding (makedev(3)). */
@@ -54,7 +59,17 @@ export function makeDevice(major: number, minor: number): number {
 function devicesToMake(devices: readonly LinuxDevice[]): Device[] {
   const made = new Map<string, Device>();
   for (const [path, major, minor] of DEFAULT_DEVICES) {
-    made.set(path, { path, type: 'c', major, minor, mode: 0o666, uid: 0, gid: 0, field: 'linux.devices' });
+    made.set(path, {
+      path,
+      type: 'c',
+      major,
+      minor,
+      mode: 0o666,
+      uid: 0,
+      gid: 0,
+      listed: false,
+      field: 'linux.devices',
+    });
   }
   devices.forEach((d, i) => {
     const path = posix.normalize(d.path);
@@ -66,6 +81,7 @@ function devicesToMake(devices: readonly LinuxDevice[]): Device[] {
       mode: d.fileMode ?? 0o666,
       uid: d.uid ?? 0,
       gid: d.gid ?? 0,
+      listed: true,
       field: `linux.devices[${i}]`,
     });
   });
@@ -129,14 +145,47 @@ function makeNode(
     ],
     { store: outcome, tolerate: ['EEXIST', 'EPERM'] },
   );
-  const EPERM = 1;
-  program.jumpIf(valueIn(outcome), '!=', -EPERM, made);
+  if (device.listed) planExisting(ctx, device, parent, outcome, target, made);
+  program.jumpIf(valueIn(outcome), '!=', -ERRNO.EPERM, made);
   // no right to make device nodes (a container in a container): the host's own serves
   bindDevice(ctx, device, parent, tree, target);
   program.place(made);
   if (device.uid !== 0 || device.gid !== 0) {
     program.call('fchownat', [valueIn(parent), name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW]);
   }
+}
+
+/** What stands in the place of a device of the config must be that device, or it is an error ("Devices"). */
+function planExisting(
+  ctx: PlanContext,
+  device: Device,
+  parent: Cell,
+  outcome: Cell,
+  target: Cell,
+  made: Label,
+): void {
+  const { program } = ctx;
+  const statx = program.cell('existing', STATX_SIZE);
+  const other = program.label('other');
+  const fresh = program.label('fresh');
+  program.jumpIf(valueIn(outcome), '!=', -ERRNO.EEXIST, fresh);
+  openChild(ctx, parent, posix.basename(device.path), target);
+  program.call('statx', [valueIn(target), '', AT.EMPTY_PATH, STATX.TYPE, addressOf(statx)]);
+  const type = FILE_TYPE[device.type] ?? S.IFCHR;
+  // stx_mode: bits 32 to 47 of the word at 24, of which the upper four are the type
+  program.set(outcome, valueIn(statx, 24), '>>', 32);
+  program.set(outcome, valueIn(outcome), '&', S.IFMT);
+  program.jumpIf(valueIn(outcome), '!=', type, other);
+  if (type !== S.IFIFO) {
+    // stx_rdev_major and stx_rdev_minor
+    const number = BigInt(device.major) | (BigInt(device.minor) << 32n);
+    program.jumpIf(valueIn(statx, 128), '!=', number, other);
+  }
+  program.call('close', [valueIn(target)]);
+  program.jump(made);
+  program.place(other);
+  program.fail(null, 0, ERRNO.EEXIST, 'another file is in the place of the device');
+  program.place(fresh);
 }
 
 function bindDevice(ctx: PlanContext, device: Device, parent: Cell, tree: Cell, target: Cell): void {
