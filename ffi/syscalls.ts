@@ -65,8 +65,19 @@ export const SYSCALLS = {
   },
   ioctl: { x64: 16, arm64: 29, parameters: { fd: 'fd', request: set('ioctl'), argument: 'pointer' } },
   getpid: { x64: 39, arm64: 172, parameters: {} },
+  sendfile: {
+    x64: 40,
+    arm64: 71,
+    parameters: { to: 'fd', from: 'fd', offset: 'pointer', count: 'size' },
+  },
   socket: { x64: 41, arm64: 198, parameters: { domain: set('af'), type: set('sock'), protocol: 'int' } },
   bind: { x64: 49, arm64: 200, parameters: { fd: 'fd', address: 'pointer', length: 'size' } },
+  listen: { x64: 50, arm64: 201, parameters: { fd: 'fd', backlog: 'int' } },
+  accept4: {
+    x64: 288,
+    arm64: 242,
+    parameters: { fd: 'fd', address: 'pointer', length: 'pointer', flags: set('sock') },
+  },
   connect: { x64: 42, arm64: 203, parameters: { fd: 'fd', address: 'pointer', length: 'size' } },
   sendmsg: { x64: 46, arm64: 211, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },
   recvmsg: { x64: 47, arm64: 212, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },
@@ -116,6 +127,18 @@ export const SYSCALLS = {
   umount2: { x64: 166, arm64: 39, parameters: { target: 'string', flags: set('umount') } },
   sethostname: { x64: 170, arm64: 161, parameters: { name: 'string', length: 'size' } },
   setdomainname: { x64: 171, arm64: 162, parameters: { name: 'string', length: 'size' } },
+  fsetxattr: {
+    x64: 190,
+    arm64: 7,
+    parameters: { fd: 'fd', name: 'string', value: 'pointer', size: 'size', flags: 'int' },
+  },
+  fgetxattr: {
+    x64: 193,
+    arm64: 10,
+    parameters: { fd: 'fd', name: 'string', value: 'pointer', size: 'size' },
+  },
+  flistxattr: { x64: 196, arm64: 13, parameters: { fd: 'fd', list: 'pointer', size: 'size' } },
+  getdents64: { x64: 217, arm64: 61, parameters: { fd: 'fd', entries: 'pointer', size: 'size' } },
   exit_group: { x64: 231, arm64: 94, parameters: { status: 'int' } },
   set_mempolicy: {
     x64: 238,
@@ -160,6 +183,11 @@ export const SYSCALLS = {
   },
   fchmodat: { x64: 268, arm64: 53, parameters: { dirfd: 'fd', path: 'string', mode: 'mode' } },
   unshare: { x64: 272, arm64: 97, parameters: { flags: set('clone') } },
+  utimensat: {
+    x64: 280,
+    arm64: 88,
+    parameters: { dirfd: 'fd', path: 'string', times: 'pointer', flags: set('at') },
+  },
   dup3: { x64: 292, arm64: 24, parameters: { from: 'fd', to: 'fd', flags: set('dup') } },
   pipe2: { x64: 293, arm64: 59, parameters: { pair: 'pointer', flags: set('dup') } },
   prlimit64: {

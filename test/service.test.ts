@@ -123,11 +123,11 @@ for (const runtime of runtimes()) {
     ];
     const child = spawn('sh', argv, { stdio: ['ignore', 'pipe', 'pipe', fd] });
     let text = '';
-    child.stdout.on('data', (data) => {
+    child.stdout!.on('data', (data) => {
       text += data;
     });
     let errors = '';
-    child.stderr.on('data', (data) => {
+    child.stderr!.on('data', (data) => {
       errors += data;
     });
     const [code] = await once(child, 'close');

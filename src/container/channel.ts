@@ -7,6 +7,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import type { Program } from '../../ffi/program.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
+import { errnoOf } from '../errors.ts';
 import { TAG } from '../plan/protocol.ts';
 import { initFailure } from './failure.ts';
 
@@ -47,7 +48,13 @@ export class Channel {
 
   /** Lets the executor go on; `answer` is one character, where it asked something. */
   go(answer = 'g'): void {
-    writeSync(this.#fd, answer);
+    try {
+      writeSync(this.#fd, answer);
+    } catch (error) {
+      // It died while it waited; what it said before tells why.
+      if (errnoOf(error) === 'EPIPE') throw this.#failure(readReport(this.#fd));
+      throw error;
+    }
   }
 
   /** The socket, for a message that is no report. */

@@ -57,13 +57,17 @@ export function planWorkingDirectory(ctx: PlanContext, cwd: string): void {
   });
 }
 
-/** Finds the command now, so that `create` can say that it is missing. Gives the cell with the address of its path. */
-export function planLookup(ctx: PlanContext, files: readonly string[]): Cell {
+/**
+ * Finds the command now, so that `create` can say that it is missing. Gives the cell with the address of its path.
+ *
+ * @param files - from {@link candidates}
+ * @param named - the command is a path; else none of `files` is an error about PATH, even if it has one folder
+ */
+export function planLookup(ctx: PlanContext, files: readonly string[], named: boolean): Cell {
   const { program } = ctx;
   const found = program.cell('command');
   const folder = program.cell('folder');
   const done = program.label('found');
-  const single = files.length === 1;
   program.within('process.args[0]', () => {
     files.forEach((file) => {
       const next = program.label('next');
@@ -71,7 +75,7 @@ export function planLookup(ctx: PlanContext, files: readonly string[]): Cell {
       program.call(
         'faccessat2',
         [AT.FDCWD, file, ACCESS.X_OK, AT.EACCESS],
-        single ? {} : { tolerate: ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'], goto: next },
+        named ? {} : { tolerate: ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP'], goto: next },
       );
       program.call('openat', [AT.FDCWD, file, O.PATH | O.DIRECTORY | O.CLOEXEC], {
         store: folder,
@@ -79,7 +83,7 @@ export function planLookup(ctx: PlanContext, files: readonly string[]): Cell {
       });
       const isFile = program.label('file');
       program.jumpIf(valueIn(folder), '==', -ERRNO.ENOTDIR, isFile);
-      if (single) program.fail(null, 0, ERRNO.EISDIR, 'a folder can’t be executed');
+      if (named) program.fail(null, 0, ERRNO.EISDIR, 'a folder can’t be executed');
       else {
         program.call('close', [valueIn(folder)]);
         program.jump(next);
@@ -89,7 +93,7 @@ export function planLookup(ctx: PlanContext, files: readonly string[]): Cell {
       program.jump(done);
       program.place(next);
     });
-    if (!single) {
+    if (!named) {
       program.notify(TAG.NOT_FOUND, files.length);
       program.call('exit_group', [255]);
     }

@@ -92,7 +92,8 @@ export function planProcess(
   planWorkingDirectory(ctx, process.cwd);
   program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
   const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);
-  const command = planLookup(ctx, candidates(process.args?.[0] ?? '', env));
+  const name = process.args?.[0] ?? '';
+  const command = planLookup(ctx, candidates(name, env), name.includes('/'));
   planCloseRest(ctx);
   planExec(ctx, process, command, env, scratch);
 }
