@@ -45,6 +45,9 @@ export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): 
   };
   requireNamespaces(spec);
   requireModules(facts, process, spec.linux?.mountLabel);
+  if (spec.linux?.personality?.flags?.length) {
+    ctx.warnings.push('linux.personality.flags: no flag is defined: ignored');
+  }
   const hooks = createHooks(spec.hooks);
   planInit(ctx, spec, process, hooks.length > 0);
   const cgroup = planCgroup(spec, options);

@@ -2,7 +2,7 @@
  * `linux.personality`: which variant of Linux the container's programs are told they run on.
  *
  * runtime-spec config-linux.md, "Personality"; personality(2). The specification defines no flags: those in a config
- * are warned of in src/spec/warnings.ts.
+ * are warned of, once, by `create`.
  *
  * @module
  */
