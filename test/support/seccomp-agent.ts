@@ -38,14 +38,13 @@ function listenAt(path: string): number {
   return socket;
 }
 
-/** Takes one connection: a message with one descriptor, and nothing more. */
+/** Takes one connection: a message with one descriptor. It isn't read to its end, as runc never closes it. */
 function accept(socket: number): number {
   const connection = declare(null, 'accept', 'int', ['int', 'void *', 'void *'])(socket, null, null);
   const { data, fds } = receiveDescriptors(connection, 65536, 4);
-  const rest = receiveDescriptors(connection, 65536, 4);
   closeSync(connection);
   const message: unknown = JSON.parse(new TextDecoder().decode(data));
-  print({ message, descriptors: fds.length, rest: rest.data.length });
+  print({ message, descriptors: fds.length });
   return fds[0] ?? -1;
 }
 
