@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { RuntsError } from './errors.ts';
-import { configureLog, type LogOptions, log, logError } from './log.ts';
+import { configureLog, type LogOptions, log, logError, serviceOf } from './log.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'runts-log-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -74,11 +74,17 @@ test('a log that cannot be is told', () => {
     /--log: open \/nowhere\/log: no such file or directory/,
   );
   assert.throws(() => configure({ log: folder }), /is a directory/);
-  assert.throws(() => configure({ log: 'journald:x' }), { code: 'E_UNSUPPORTED' });
   assert.throws(() => configure({ log: 'syslog:x' }), { code: 'E_UNSUPPORTED' });
 });
 
 test('a full disk loses the line, not the command', () => {
   configure({ log: '/dev/full', logLevel: 'info' });
   log.info('x');
+});
+
+test('a log service is told by its scheme', () => {
+  assert.deepEqual(serviceOf('journald:web'), ['journald', 'web']);
+  assert.deepEqual(serviceOf('syslog:'), ['syslog', '']);
+  for (const file of [undefined, '', '/a/journald:x', 'journald', 'file:x'])
+    assert.equal(serviceOf(file), undefined);
 });

@@ -13,6 +13,7 @@ import { printError, writeAll } from './cli/output.ts';
 import { errnoText, present } from './cli/present.ts';
 import type { GlobalOptions } from './cli/types.ts';
 import { errnoOf, RuntsError } from './errors.ts';
+import type { Sink } from './log-service.ts';
 
 export type LogLevel = GlobalOptions['logLevel'];
 
@@ -28,6 +29,7 @@ const STDERR = 2;
 let fd = STDERR;
 let format: LogOptions['logFormat'] = 'text';
 let threshold = RANK.warning;
+let sink: Sink | undefined;
 
 /**
  * Sets where and how to log, and opens the log file.
@@ -36,7 +38,9 @@ let threshold = RANK.warning;
  * anything has been done, not when the error that it should have held is lost. The descriptor is close-on-exec
  * (both engines add O_CLOEXEC to every open).
  *
- * @throws RuntsError E_SYSCALL when the file can't be opened, E_UNSUPPORTED for a target that is no file
+ * A log service is connected later, by {@link logTo}; until then lines go to stderr.
+ *
+ * @throws RuntsError E_SYSCALL when the file can't be opened
  */
 export function configureLog(options: LogOptions): void {
   format = options.logFormat;
@@ -46,13 +50,8 @@ export function configureLog(options: LogOptions): void {
 
 function openLog(target: string | undefined): number {
   if (target === undefined || target === '' || target === '/dev/stderr') return STDERR;
-  const [, scheme, rest] = /^(file|journald|syslog):(.*)$/s.exec(target) ?? [];
-  if (scheme === 'journald' || scheme === 'syslog') {
-    throw new RuntsError('E_UNSUPPORTED', `--log ${target}: logging to ${scheme} is not supported`, {
-      hint: 'give a file',
-    });
-  }
-  const path = scheme === 'file' ? (rest as string) : target;
+  if (serviceOf(target) !== undefined) return STDERR;
+  const path = target.startsWith('file:') ? target.slice('file:'.length) : target;
   try {
     const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOCTTY;
     return openSync(path, flags, 0o644);
@@ -63,6 +62,17 @@ function openLog(target: string | undefined): number {
       cause: error,
     });
   }
+}
+
+/** Of `--log journald:ID` or `syslog:ID` the two parts; undefined for a file. */
+export function serviceOf(target: string | undefined): ['journald' | 'syslog', string] | undefined {
+  const [, service, id = ''] = /^(journald|syslog):(.*)$/s.exec(target ?? '') ?? [];
+  return service === 'journald' || service === 'syslog' ? [service, id] : undefined;
+}
+
+/** Lines go to a log service from now on; log-service.ts, which is only loaded for that. */
+export function logTo(service: Sink): void {
+  sink = service;
 }
 
 /** Lines for people and callers; nothing of them is a command's result. */
@@ -79,7 +89,7 @@ export function logError(error: unknown): void {
   const { code, message, stack } = present(error);
   if (stack !== undefined) log.debug(stack);
   write('error', message, code);
-  if (fd !== STDERR) printError(`${printable(message)}\n`);
+  if (fd !== STDERR || sink !== undefined) printError(`${printable(message)}\n`);
 }
 
 function line(level: LogLevel, text: LogText): void {
@@ -87,9 +97,9 @@ function line(level: LogLevel, text: LogText): void {
 }
 
 function write(level: LogLevel, msg: string, code?: string): void {
-  const text = format === 'json' ? jsonLine(level, msg, code) : textLine(level, msg);
   try {
-    writeAll(fd, text);
+    if (sink !== undefined) sink(level, msg, code);
+    else writeAll(fd, format === 'json' ? jsonLine(level, msg, code) : textLine(level, msg));
   } catch {
     // A full disk must not turn a command that works into one that fails.
   }

@@ -5,7 +5,7 @@
  */
 
 import { RuntsError } from '../errors.ts';
-import { configureLog, logError } from '../log.ts';
+import { configureLog, logError, logTo, serviceOf } from '../log.ts';
 import { globalOptions, logOptions } from './globals.ts';
 import { LOADERS } from './loaders.ts';
 import { print } from './output.ts';
@@ -40,6 +40,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     // First of all the log, so that it also gets what is wrong with the rest of the command line.
     const log = logOptions(globals);
     configureLog(log);
+    const service = serviceOf(log.log);
+    if (service !== undefined) logTo((await import('../log-service.ts')).openService(...service));
     if (spec === undefined) throw unknownCommand(name);
     const parsed = parseCommand(spec, rest);
     if (parsed.flags.help === true) return await showHelp(spec);

@@ -22,7 +22,12 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     value: 'DIR',
     help: `directory for the containers' state, on tmpfs (default: ${SYSTEM_ROOT}, or $XDG_RUNTIME_DIR/runts for an ordinary user)`,
   },
-  { name: 'log', type: 'string', value: 'FILE', help: 'append log lines to this file instead of stderr' },
+  {
+    name: 'log',
+    type: 'string',
+    value: 'FILE',
+    help: 'append log lines to this file instead of stderr, or send them to journald:ID or syslog:ID',
+  },
   {
     name: 'log-format',
     type: 'string',
@@ -465,9 +470,9 @@ its path. Exits with 0 when there is none.`,
     operands: '',
     minOperands: 0,
     maxOperands: 0,
-    description: `Prints as JSON what this build of runts implements: namespaces, capabilities, mount options, seccomp
-and the rest, in the format of the runtime specification (features.md). It does not depend on
-the host, but for linux.seccomp.supportedFlags.`,
+    description: `Prints as JSON what this build of runts implements: namespaces, capabilities, mount options,
+seccomp and the rest, in the format of the runtime specification (features.md). It does not
+depend on the host, but for linux.seccomp.supportedFlags.`,
     flags: [],
   },
   {

@@ -1,0 +1,73 @@
+/**
+ * `--log journald:ID` and `--log syslog:ID`: log lines as datagrams to the host's log service.
+ *
+ * @see systemd's "Native Journal Protocol"; syslog(3), RFC 3164
+ * @module
+ */
+
+import { closeSync } from 'node:fs';
+import { AF, SOCK } from '../ffi/constants/socket.ts';
+import { restartingSyscall, syscall } from '../ffi/local.ts';
+import { sendDescriptors, socketAddress } from './linux/socket.ts';
+import type { LogLevel } from './log.ts';
+
+/** Where the services listen. */
+const SOCKETS = { journald: '/run/systemd/journal/socket', syslog: '/dev/log' } as const;
+type Service = keyof typeof SOCKETS;
+
+/** Severities of syslog(3). */
+const PRIORITY: Readonly<Record<LogLevel, number>> = { error: 3, warning: 4, info: 6, debug: 7 };
+/** LOG_USER, shifted. */
+const FACILITY = 1 << 3;
+/** A datagram has to fit into the socket's buffer; 200 KiB by default. */
+const MAX_BYTES = 64 * 1024;
+
+/** Sends one line. */
+export type Sink = (level: LogLevel, message: string, code?: string) => void;
+
+/**
+ * Connects to the service.
+ *
+ * @param id - names the sender in the log; `runts` when empty
+ * @throws RuntsError E_SYSCALL
+ */
+export function openService(service: Service, id: string): Sink {
+  const what = `--log ${service}:${id}`;
+  const path = SOCKETS[service];
+  const socket = syscall('socket', [AF.UNIX, SOCK.DGRAM | SOCK.CLOEXEC, 0], { what });
+  const address = socketAddress(path);
+  try {
+    const hint = { ENOENT: `${path}: no such service runs here`, EPROTOTYPE: 'the service wants a stream' };
+    restartingSyscall('connect', [socket, address, address.length], { what, hint });
+  } catch (error) {
+    closeSync(socket);
+    throw error;
+  }
+  const name = id === '' ? 'runts' : id;
+  const encode = service === 'journald' ? journalEntry : syslogLine;
+  return (level, message, code) => sendDescriptors(socket, encode(name, level, message, code), []);
+}
+
+/** Fields of the journal, one a line; a value with line breaks has its length in front. */
+export function journalEntry(id: string, level: LogLevel, message: string, code?: string): Uint8Array {
+  const fields = { PRIORITY: String(PRIORITY[level]), SYSLOG_IDENTIFIER: id, ID: id, RUNTS_CODE: code };
+  const parts: Buffer[] = [];
+  for (const [name, value] of [...Object.entries(fields), ['MESSAGE', message] as const]) {
+    if (value === undefined) continue;
+    const bytes = Buffer.from(value).subarray(0, MAX_BYTES);
+    if (bytes.includes(0x0a)) {
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(bytes.length));
+      parts.push(Buffer.from(`${name}\n`), length, bytes, Buffer.from('\n'));
+    } else parts.push(Buffer.from(`${name}=`), bytes, Buffer.from('\n'));
+  }
+  return Buffer.concat(parts);
+}
+
+/** `<PRIORITY>TIME ID[PID]: MESSAGE`, the time as syslog(3) writes it. */
+export function syslogLine(id: string, level: LogLevel, message: string, code?: string): Uint8Array {
+  const [, month = '', day = '', , time = ''] = new Date().toString().split(' ');
+  const text = code === undefined ? message : `${code}: ${message}`;
+  const line = `<${FACILITY | PRIORITY[level]}>${month} ${day.replace(/^0/, ' ')} ${time} ${id}[${process.pid}]: ${text}`;
+  return Buffer.from(line.replaceAll('\n', ' ')).subarray(0, MAX_BYTES);
+}
