@@ -149,6 +149,12 @@ export async function boot(
   });
   const monitor = monitorOf(sockets.monitor);
   const nextLine = linesOf(sockets.control);
-  await monitor('qmp_capabilities');
+  try {
+    await monitor('qmp_capabilities');
+  } catch {
+    child.kill('SIGKILL');
+    await exited;
+    throw new VmError(`QEMU ended at once: ${postMortem()}`);
+  }
   return { sockets, monitor, nextLine, ended, postMortem, kill: () => void child.kill('SIGKILL') };
 }
