@@ -36,10 +36,17 @@ export async function runContainerHooks(
   // createContainer's programs are the host's, startContainer's are the image's
   const confined = phase === 'startContainer';
   const seccomp = confined && state.seccompFilter !== null ? await enforcedFilter(state) : undefined;
-  await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {
-    cwd: confined ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
-    spawn: inside ? (command) => spawnInside(command, state, confined, seccomp) : undefined,
-  });
+  // A container that was started may end whenever it likes. One that was not has been killed, and waits for nobody.
+  const init = phase === 'poststart' || state.init === null ? undefined : pidfdOpen(state.init.pid);
+  try {
+    await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {
+      cwd: confined ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
+      spawn: inside ? (command) => spawnInside(command, state, confined, seccomp) : undefined,
+      init,
+    });
+  } finally {
+    if (init !== undefined) closeSync(init);
+  }
 }
 
 /** A hook of the container's own image gets the environment of its command when it says nothing. */

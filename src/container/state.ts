@@ -20,6 +20,7 @@ import {
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, idExists, notFound, RuntsError } from '../errors.ts';
 import type { ResctrlState } from '../linux/resctrl.ts';
+import { waitUntil } from '../linux/wait.ts';
 import type {
   Hook,
   LinuxIDMapping,
@@ -173,17 +174,7 @@ export function parseState(text: string, id: string): ContainerState {
  */
 export function readState(root: string, id: string): ContainerState {
   const path = statePath(root, id);
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' || errno === 'ENOTDIR') {
-      if (!stateExists(root, id)) throw notFound(id);
-      throw corrupt(id, path, 'it does not exist', error);
-    }
-    throw rootError(`read the state of container ${id}`, 'open', path, error);
-  }
+  const text = readText(root, id, path);
   let state: ContainerState;
   try {
     state = parseState(text, id);
@@ -193,6 +184,31 @@ export function readState(root: string, id: string): ContainerState {
   // The folder may be mounted elsewhere than when the file was written.
   state.rootPath = root;
   return state;
+}
+
+/**
+ * A folder without state.json is one that `create` has just made or `delete` is about to remove: soon it is there, or
+ * the folder isn't. Otherwise the runtime was killed at that very moment.
+ */
+function readText(root: string, id: string, path: string): string {
+  const SOON_MS = 250;
+  let text: string | undefined;
+  let failure: unknown;
+  const isDecided = (): boolean => {
+    try {
+      text = readFileSync(path, 'utf8');
+      return true;
+    } catch (error) {
+      failure = error;
+      const errno = errnoOf(error);
+      return (errno !== 'ENOENT' && errno !== 'ENOTDIR') || !stateExists(root, id);
+    }
+  };
+  const decided = isDecided() || waitUntil(isDecided, SOON_MS);
+  if (text !== undefined) return text;
+  if (!decided) throw corrupt(id, path, 'it does not exist', failure);
+  if (!stateExists(root, id)) throw notFound(id);
+  throw rootError(`read the state of container ${id}`, 'open', path, failure);
 }
 
 /** Whether there is a folder for that id, with or without a usable state in it. */

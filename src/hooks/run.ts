@@ -21,6 +21,8 @@ export interface RunHooksOptions {
   spawn?: HookSpawner;
   /** Where the hooks start, as the spawner sees it: the state's bundle when absent, as with runc's hooks of `create`. */
   cwd?: string;
+  /** Pidfd of the container's init, where hooks are of no use without it: they are killed when it dies. */
+  init?: number;
 }
 
 /**
@@ -46,7 +48,8 @@ export async function runHooks(
   hooks.forEach((hook, index) => {
     try {
       const child = spawn(commandOf(hook, cwd));
-      const outcome = supervise(child, input, hook.timeout === undefined ? undefined : hook.timeout * 1000);
+      const timeoutMs = hook.timeout === undefined ? undefined : hook.timeout * 1000;
+      const outcome = supervise(child, input, timeoutMs, options.init);
       const failure = failureOf(hook, outcome);
       if (failure !== undefined) throw new RuntsError('E_HOOK', failure);
     } catch (error) {
@@ -67,13 +70,15 @@ function commandOf({ path, args, env }: Hook, cwd: string | undefined): HookComm
 
 /** What is wrong with how a hook ended, in the words of Go's os/exec and of runc; undefined when nothing is. */
 export function failureOf(hook: Hook, outcome: HookOutcome): string | undefined {
-  const { status, timedOut, stdout, stderr } = outcome;
-  if (status.code === 0 && !timedOut) return undefined;
-  const how = timedOut
-    ? `hook ran past specified timeout of ${(hook.timeout ?? 0).toFixed(1)}s`
-    : status.signal !== undefined
-      ? `signal: ${signalText(status.signal)}`
-      : `exit status ${status.code}`;
+  const { status, timedOut, orphaned, stdout, stderr } = outcome;
+  if (status.code === 0 && !timedOut && !orphaned) return undefined;
+  const how = orphaned
+    ? 'the container’s init died while it ran'
+    : timedOut
+      ? `hook ran past specified timeout of ${(hook.timeout ?? 0).toFixed(1)}s`
+      : status.signal !== undefined
+        ? `signal: ${signalText(status.signal)}`
+        : `exit status ${status.code}`;
   return `${how}, stdout: ${stdout}, stderr: ${stderr}`;
 }
 

@@ -28,6 +28,8 @@ export interface HookOutcome {
   status: ExitStatus;
   /** It was still running after its timeout, and was killed. */
   timedOut: boolean;
+  /** It was still running when the container's init died, and was killed. */
+  orphaned: boolean;
   /** The last {@link OUTPUT_LIMIT} bytes of its output. */
   stdout: string;
   stderr: string;
@@ -51,9 +53,10 @@ const SIGKILL = 9;
  *
  * @param input - what it finds on its standard input; it need not read it
  * @param timeoutMs - then its process group is killed; undefined waits forever
+ * @param init - pidfd of the container's init; when that dies, the process group is killed too
  * @throws RuntsError E_SYSCALL
  */
-export function supervise(child: HookProcess, input: Uint8Array, timeoutMs?: number): HookOutcome {
+export function supervise(child: HookProcess, input: Uint8Array, timeoutMs?: number, init = -1): HookOutcome {
   const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
   const pidfd = pidfdOpen(child.pid);
   const stdin = new Input(child.stdin, input);
@@ -61,29 +64,40 @@ export function supervise(child: HookProcess, input: Uint8Array, timeoutMs?: num
   const stderr = new Output(child.stderr);
   const streams = [stdin, stdout, stderr];
   let timedOut = false;
+  let orphaned = false;
+  const kill = (): void => void trySyscall('kill', [-child.pid, SIGKILL]);
   try {
     // A pid without a process can only be one that was reaped behind our back; waitFor will say so.
     while (pidfd !== undefined) {
       const left = deadline - performance.now();
       if (left <= 0) {
         timedOut = true;
-        trySyscall('kill', [-child.pid, SIGKILL]);
+        kill();
         break;
       }
       const waiting = streams.filter((stream) => stream.fd >= 0);
-      const [ended, ...ready] = poll(
-        [{ fd: pidfd, events: POLL.IN }, ...waiting.map(({ fd, events }) => ({ fd, events }))],
+      const [ended, died, ...ready] = poll(
+        [
+          { fd: pidfd, events: POLL.IN },
+          { fd: init, events: POLL.IN },
+          ...waiting.map(({ fd, events }) => ({ fd, events })),
+        ],
         left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(left),
       );
       waiting.forEach((stream, index) => {
         if (ready[index] !== 0) stream.transfer();
       });
       if (ended !== 0) break;
+      if (died !== 0) {
+        orphaned = true;
+        kill();
+        break;
+      }
     }
     const status = waitFor({ pid: child.pid });
     stdout.drain();
     stderr.drain();
-    return { status, timedOut, stdout: stdout.tail.toString(), stderr: stderr.tail.toString() };
+    return { status, timedOut, orphaned, stdout: stdout.tail.toString(), stderr: stderr.tail.toString() };
   } finally {
     if (pidfd !== undefined) closeSync(pidfd);
     for (const stream of streams) stream.close();
