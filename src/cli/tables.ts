@@ -87,6 +87,13 @@ const PIDFD_SOCKET: FlagSpec = {
   help: 'AF_UNIX stream socket that receives a pidfd of the new process',
 };
 
+const TRACE: FlagSpec = {
+  name: 'trace',
+  type: 'string',
+  value: 'FILE',
+  help: 'write where the time went to this file, for ui.perfetto.dev',
+};
+
 const NO_PIVOT: FlagSpec = {
   name: 'no-pivot',
   type: 'boolean',
@@ -114,6 +121,7 @@ const CREATE_FLAGS: readonly FlagSpec[] = [
     default: 0,
     help: 'pass N further descriptors to the container, after stdio and $LISTEN_FDS',
   },
+  TRACE,
 ];
 
 const CONTAINER = `CONTAINER-ID is the name of the container, unique under --root: letters, digits and the
@@ -193,7 +201,7 @@ would do. "runts spec" makes a config.json to begin with.`,
     maxOperands: 1,
     description: `Lets a created container execute the program of its config.json. A program that cannot be
 executed is an error of this command.`,
-    flags: [],
+    flags: [TRACE],
   },
   {
     name: 'state',
@@ -334,6 +342,7 @@ Example:
         type: 'boolean',
         help: 'do not refuse a paused container; the process then waits',
       },
+      TRACE,
     ],
   },
   {

@@ -44,12 +44,13 @@ export async function run(ctx: CommandContext): Promise<number> {
     const check = (): void => {
       const now = oomKills();
       // A reader that is gone is the end, as of any program in a pipe.
-      for (; killed < now; killed++) if (!emit({ type: 'oom', id })) return end();
-      if (statusOf(state) === 'stopped') end();
+      let told = true;
+      for (; told && killed < now; killed++) told = emit({ type: 'oom', id });
+      if (!told || statusOf(state) === 'stopped') end();
     };
     const timer = setInterval(() => {
-      if (!stats()) return end();
-      check();
+      if (stats()) check();
+      else end();
     }, interval);
     // The kernel notifies of changes of these two files (cgroup-v2.rst).
     const watchers = ['memory.events', 'cgroup.events'].flatMap((name) => {

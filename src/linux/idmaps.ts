@@ -70,7 +70,8 @@ function write(pid: number, { file, field }: Kind, map: readonly LinuxIDMapping[
   } catch (error) {
     const errno = errnoOf(error);
     const remedies: Readonly<Record<string, string>> = {
-      EPERM: 'the ids must be mapped in the runtime’s own user namespace, and mapping its root needs CAP_SETFCAP',
+      EPERM:
+        'the ids must be mapped in the runtime’s own user namespace, and mapping its root needs CAP_SETFCAP',
       EINVAL: 'mappings must not overlap, and at most 340 are allowed',
     };
     throw new RuntsError('E_INIT', `${field}: write ${path}: ${errnoText(error)}`, {

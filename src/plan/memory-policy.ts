@@ -7,7 +7,7 @@
  */
 
 import { MPOL, MPOL_F } from '../../ffi/constants/scheduling.ts';
-import type { Program } from '../../ffi/program.ts';
+import type { ProgramBuilder } from '../../ffi/program.ts';
 import { bytes } from '../../ffi/program.ts';
 import { listMask } from '../spec/lists.ts';
 import type { LinuxMemoryPolicy, MemoryPolicyFlagType, MemoryPolicyModeType } from '../spec/types.ts';
@@ -30,7 +30,10 @@ export const MEMORY_POLICY_FLAGS: Readonly<Record<MemoryPolicyFlagType, number>>
   MPOL_F_STATIC_NODES: MPOL_F.STATIC_NODES,
 };
 
-export function planMemoryPolicy(program: Program, { mode, nodes, flags = [] }: LinuxMemoryPolicy): void {
+export function planMemoryPolicy(
+  program: ProgramBuilder,
+  { mode, nodes, flags = [] }: LinuxMemoryPolicy,
+): void {
   let value = MEMORY_POLICY_MODES[mode];
   for (const flag of flags) value |= MEMORY_POLICY_FLAGS[flag];
   const options = { field: 'linux.memoryPolicy' };
