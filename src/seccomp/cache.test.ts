@@ -183,10 +183,25 @@ test('a prepared filter is kept for exec and cached, and taken from there the ne
   const before = statSync(join(cacheDirectory(root), entry!)).mtimeMs;
   cached?.save(states[1]!);
   assert.equal(statSync(join(cacheDirectory(root), entry!)).mtimeMs, before, 'it is not written again');
+  const inodes = [...states.slice(1), cacheDirectory(root)].map(
+    (name, i) => statSync(join(name, i === 0 ? 'seccomp.bpf' : entry!)).ino,
+  );
+  assert.equal(inodes[0], inodes[1], 'the container’s is the entry under another name');
   for (const state of states) {
     assert.deepEqual([...savedFilter(state, 'x').program], [...compiled.filter.program]);
     assert.equal(statSync(join(state, 'seccomp.bpf')).mode & 0o7777, 0o600);
   }
+});
+
+test('an entry that was exchanged meanwhile is not what a container keeps', async (t) => {
+  const root = folder(t);
+  for (const name of ['one', 'two']) mkdirSync(join(root, name));
+  (await prepareFilter(PROFILE, root))!.save(join(root, 'one'));
+  const prepared = await prepareFilter(PROFILE, root);
+  const [name] = readdirSync(cacheDirectory(root));
+  writeFilter(join(cacheDirectory(root), name!), FILTER, 'another profile');
+  prepared?.save(join(root, 'two'));
+  assert.deepEqual([...savedFilter(join(root, 'two'), 'x').program], [...prepared!.filter.program]);
 });
 
 test('a cache that can’t be written to costs time only', async (t) => {

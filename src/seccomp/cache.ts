@@ -13,7 +13,7 @@ import { errnoOf } from '../errors.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import { seccompArgValue } from '../spec/integers.ts';
 import type { LinuxSeccomp } from '../spec/types.ts';
-import { readFilter, writeFilter } from './file.ts';
+import { readFilter, type StoredFilter, writeFilter } from './file.ts';
 
 /** Most entries; a host has a handful of profiles, each in a few variants by capabilities. */
 const CAPACITY = 64;
@@ -27,7 +27,7 @@ const SAMPLES = 32;
 /** Where a profile's filter is, or belongs. */
 export interface CacheEntry {
   path: string;
-  filter?: CompiledFilter;
+  filter?: StoredFilter;
 }
 
 /** The folder below the runtime's root. */
@@ -63,7 +63,7 @@ export function lookUp(directory: string, text: string): CacheEntry {
   const hash = sampledHash(text);
   for (let place = 0; place < PLACES; place++) {
     const path = `${directory}/${hash}-${place}`;
-    let stored: ReturnType<typeof readFilter>;
+    let stored: StoredFilter | undefined;
     try {
       stored = readFilter(path);
     } catch {

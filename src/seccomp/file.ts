@@ -39,6 +39,8 @@ const MAX_SIZE = 16 * 1024 * 1024;
 /** A filter and what was written with it. */
 export interface StoredFilter extends CompiledFilter {
   readonly text: string;
+  /** Number of the file. */
+  readonly inode: number;
 }
 
 /**
@@ -55,13 +57,13 @@ export function readFilter(path: string): StoredFilter | undefined {
     if (stat.size < HEADER_SIZE || stat.size > MAX_SIZE) return undefined;
     const bytes = Buffer.allocUnsafeSlow(stat.size);
     if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) return undefined;
-    return parse(bytes);
+    return parse(bytes, stat.ino);
   } finally {
     closeSync(fd);
   }
 }
 
-function parse(bytes: Buffer): StoredFilter | undefined {
+function parse(bytes: Buffer, inode: number): StoredFilter | undefined {
   const words = new Uint32Array(bytes.buffer, 0, HEADER_SIZE / 4);
   if (words[WORD.MAGIC] !== MAGIC || words[WORD.FORMAT] !== FORMAT) return undefined;
   const length = words[WORD.PROGRAM_LENGTH]!;
@@ -77,6 +79,7 @@ function parse(bytes: Buffer): StoredFilter | undefined {
     flags: words[WORD.FLAGS]!,
     notify: words[WORD.NOTIFY] === 1,
     text: bytes.toString('utf8', text),
+    inode,
   };
 }
 

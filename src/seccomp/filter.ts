@@ -4,6 +4,7 @@
  * @module
  */
 
+import { linkSync, statSync, unlinkSync } from 'node:fs';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
@@ -39,8 +40,13 @@ export async function prepareFilter(
   const text = profileText(profile);
   const entry = lookUp(cacheDirectory(root), text);
   if (entry.filter !== undefined) {
-    const { filter } = entry;
-    return { filter, save: (stateDir) => keep(stateDir, filter) };
+    const { path, filter } = entry;
+    return {
+      filter,
+      save: (stateDir) => {
+        if (!linked(path, filter.inode, stateDir)) keep(stateDir, filter);
+      },
+    };
   }
   const { compileFilter } = await import('./compile.ts');
   const filter = compileFilter({ ...profile, defaultAction });
@@ -58,6 +64,22 @@ export async function prepareFilter(
       }
     },
   };
+}
+
+/**
+ * The entry of the cache under another name: no copy to write, and none in memory. False where that isn't possible, or
+ * where the entry is another file by now; inode numbers of a tmpfs count up, so that the number tells.
+ */
+function linked(entry: string, inode: number, stateDir: string): boolean {
+  const path = `${stateDir}/${FILTER_NAME}`;
+  try {
+    linkSync(entry, path);
+    if (statSync(path).ino === inode) return true;
+    unlinkSync(path);
+  } catch {
+    // another file system, or one without links
+  }
+  return false;
 }
 
 function keep(stateDir: string, filter: CompiledFilter): void {
