@@ -45,7 +45,7 @@ Times runts, runc and crun side by side in one run, in namespaces of its own. Ne
   --only A,B          measures: true, version, run, create+start+delete, create, start, delete, state, exec, kill
   --runtimes A,B      runts, runts-node, runc, crun or name='path[ argument...]', e.g. old=/usr/bin/runts
                       (default the first four)
-  --profile A,B       profiles of config.json: default, bare (default: default)
+  --profile A,B       profiles of config.json: default, bare, seccomp (default: default)
   --fleet NxC,...     also so many containers created, started and deleted, so many at a time, e.g. 100x8
   --seed N            seed of the order and of the intervals (default 1)
   --json FILE         results as JSON (default bench/results/bench.json; --json= for none)
