@@ -13,8 +13,12 @@ import type { SyscallArgs, SyscallName } from './syscalls.ts';
 export interface Cell {
   readonly kind: 'cell';
   readonly name: string;
-  /** Bytes; rounded up to a multiple of 8 by the assembler. */
+  /** Bytes. */
   readonly size: number;
+  /** Its place in the list of its program's cells. */
+  readonly index: number;
+  /** Offset in the executor's memory for cells, a multiple of 8. */
+  readonly offset: number;
 }
 
 /** The address of a cell (plus a byte offset), as an argument. */
@@ -160,6 +164,18 @@ export function stringArray(strings: readonly string[]): Words {
   return { kind: 'words', words: [...strings, 0], text: 'argv' };
 }
 
+/** Bytes that the cells of a list take. */
+export function sizeOfCells(cells: readonly Cell[]): number {
+  const last = cells[cells.length - 1];
+  return last === undefined ? 0 : last.offset + ((last.size + 7) & ~7);
+}
+
+/** What a planner appends operations to: a {@link Program} to be read, or a tape (tape.ts) to be performed. */
+export type ProgramBuilder = Pick<
+  Program,
+  'cell' | 'label' | 'place' | 'within' | 'call' | 'jump' | 'jumpIf' | 'set' | 'notify' | 'fail' | 'reportTo'
+>;
+
 /** A program under construction: append-only, in order of execution. */
 export class Program {
   readonly ops: Op[] = [];
@@ -169,8 +185,9 @@ export class Program {
 
   /** Reserves memory of the running executor; 8 bytes unless said otherwise. */
   cell(name: string, size = 8): Cell {
-    const cell: Cell = { kind: 'cell', name, size };
-    this.cells.push(cell);
+    const { cells } = this;
+    const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset: sizeOfCells(cells) };
+    cells.push(cell);
     return cell;
   }
 

@@ -9,11 +9,18 @@ import { print } from '../cli/output.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { prepare } from '../container/prepare.ts';
 import { log } from '../log.ts';
+import { planCreate } from '../plan/create.ts';
 import { formatHostSteps } from '../plan/format.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const id = ctx.operands[0] ?? 'CONTAINER-ID';
-  const { plan } = await prepare(ctx, { id, mode: 'create', foreground: false, dryRun: true });
+  const { spec, options, facts } = await prepare(ctx, {
+    id,
+    mode: 'create',
+    foreground: false,
+    dryRun: true,
+  });
+  const plan = planCreate(spec, options, facts);
   if (ctx.flags.json === true) {
     print(
       `${JSON.stringify({ host: plan.host, init: programToJson(plan.program), warnings: plan.warnings }, null, 2)}\n`,

@@ -5,27 +5,33 @@
  */
 
 import { closeSync, writeSync } from 'node:fs';
-import type { Program } from '../../ffi/program.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
 import { errnoOf } from '../errors.ts';
 import { TAG } from '../plan/protocol.ts';
-import { initFailure } from './failure.ts';
 
 export type Note = Extract<Report, { type: 'note' }>;
+
+/** What came instead of the note that was waited for: failure.ts, which is loaded for that alone, makes the error of it. */
+export class Unexpected extends Error {
+  readonly report: Report | null;
+
+  constructor(report: Report | null) {
+    super(`the executor: ${report?.type ?? 'end of file'}`);
+    this.report = report;
+  }
+}
 
 /** Reads notes in the order that the parent wants them, and answers. */
 export class Channel {
   readonly #fd: number;
-  readonly #program: Program;
-  readonly #args: readonly string[];
+  readonly #failure: (report: Report | null) => Error;
   /** Notes that came early: the first stage and init write to the same socket, and init may be faster. */
   readonly #early: Note[] = [];
 
-  /** `args` are the command's, for the texts of its failures. */
-  constructor(fd: number, program: Program, args: readonly string[]) {
+  /** @param failure - makes the error of a report that is not what was waited for */
+  constructor(fd: number, failure: (report: Report | null) => Error = (report) => new Unexpected(report)) {
     this.#fd = fd;
-    this.#program = program;
-    this.#args = args;
+    this.#failure = failure;
   }
 
   /** Waits for a note with one of these tags. Throws what the executor failed of. */
@@ -64,9 +70,5 @@ export class Channel {
 
   close(): void {
     closeSync(this.#fd);
-  }
-
-  #failure(report: Report | null): Error {
-    return initFailure(report, this.#program, this.#args);
   }
 }

@@ -19,8 +19,9 @@ import { AT, S } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall } from '../../ffi/local.ts';
+import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { image } from '../../ffi/tape.ts';
 import { type CreatedCgroup, checkUnused, createCgroup, undoCreate } from '../cgroup/create.ts';
 import { enableControllers } from '../cgroup/enable.ts';
 import type { Scope } from '../cgroup/systemd/scope.ts';
@@ -30,11 +31,12 @@ import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { MovedDevices } from '../linux/net-devices.ts';
 import { log } from '../log.ts';
+import { planInto } from '../plan/create.ts';
 import { TAG } from '../plan/protocol.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
 import type { Hooks } from '../spec/types.ts';
-import { Channel } from './channel.ts';
+import { Channel, Unexpected } from './channel.ts';
 import { destroy, runPoststop } from './destroy.ts';
 import { type Lock, lockContainer } from './lock.ts';
 import type { NotifyProxy } from './notify.ts';
@@ -184,16 +186,13 @@ const ACTIONS: {
   },
 
   spawn: (creation) => {
-    const { options, facts, plan } = creation.prepared;
+    const { options, plan } = creation.prepared;
     const [sync, theirs] = socketPair();
     creation.handed.sync = theirs;
-    creation.channel = new Channel(sync, plan.program, creation.prepared.spec.process?.args ?? []);
+    if (creation.prepared.trace !== undefined) creation.handed.trace = creation.prepared.trace.descriptor();
+    creation.channel = new Channel(sync);
     const fds = planDescriptors(creation.handed, options.preserveFds);
-    const tape = assemble(plan.program, {
-      machine: facts.machine,
-      fds: fds.numbers,
-      reportFd: fds.numbers.sync!,
-    });
+    const tape = plan.program.finish({ fds: fds.numbers, reportFd: fds.numbers.sync! });
     const executor = readExecutor();
     creation.executor = spawnExecutor({ image: image(executor, tape), fds: fds.fds, keep: fds.keep });
     creation.closeHanded();
@@ -292,7 +291,10 @@ export async function createContainer(
   ensureRoot(ctx.global);
   const creation = new Creation(prepared, initialState(ctx, prepared), beforeCommand);
   try {
-    for (const step of prepared.plan.host) await perform(creation, step);
+    for (const step of prepared.plan.host) {
+      if (prepared.trace === undefined) await perform(creation, step);
+      else await prepared.trace.step(step, () => perform(creation, step));
+    }
   } catch (error) {
     const failure = await explain(error, creation);
     await abandon(creation);
@@ -305,11 +307,20 @@ export async function createContainer(
   return { state, lock: creation.lock!, pid: init, console, notify };
 }
 
-/** What killed init stands in the cgroup's counters, which are gone with it. */
-async function explain(error: unknown, { cgroup, state }: Creation): Promise<unknown> {
-  if (cgroup === null || !(error instanceof RuntsError && error.code === 'E_INIT')) return error;
+/** What went wrong, for the user. What killed init stands in the cgroup's counters, which are gone with it. */
+async function explain(error: unknown, { cgroup, state, prepared }: Creation): Promise<unknown> {
+  const failure = error instanceof Unexpected ? await executorFailure(error, prepared) : error;
+  if (cgroup === null || !(failure instanceof RuntsError && failure.code === 'E_INIT')) return failure;
   const { oomFailure } = await import('../cgroup/oom.ts');
-  return oomFailure(state.cgroup!) ?? error;
+  return oomFailure(state.cgroup!) ?? failure;
+}
+
+/** The tape says what to do, but not why: planned again as a program, it says where the failed operation comes from. */
+async function executorFailure({ report }: Unexpected, prepared: Prepared): Promise<RuntsError> {
+  const { initFailure } = await import('./failure.ts');
+  const { spec, options, facts, trace } = prepared;
+  const program = trace === undefined ? new Program() : trace.measure(new Program());
+  return initFailure(report, planInto(program, spec, options, facts).program, spec.process?.args ?? []);
 }
 
 function perform<Name extends HostStep['step']>(

@@ -10,19 +10,23 @@ import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
+import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { image } from '../../ffi/tape.ts';
+import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { lastCapability, machine } from '../linux/facts.ts';
 import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
-import { planJoin } from '../plan/join.ts';
+import { type JoinOptions, planJoinInto } from '../plan/join.ts';
 import { asksForLabels } from '../plan/labels.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
+import type { HostFacts } from '../plan/types.ts';
 import type { Process } from '../spec/types.ts';
-import { Channel } from './channel.ts';
+import type { Trace } from '../trace.ts';
+import { Channel, Unexpected } from './channel.ts';
 import { writePidFile } from './create.ts';
 import { isAlive } from './process.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
@@ -39,6 +43,8 @@ export interface ExecOptions {
   preserveFds: number;
   /** Called before the command runs. */
   beforeCommand?: () => void;
+  /** With --trace. */
+  trace?: Trace;
 }
 
 export interface Executed {
@@ -51,11 +57,14 @@ export interface Executed {
 
 /** Starts a process in the container; returns once its execve has succeeded. */
 export async function execIn(state: ContainerState, options: ExecOptions): Promise<Executed> {
+  const { trace } = options;
   const init = openInit(state);
   const handed: Record<string, number> = { init };
   let console: number | null = null;
   let channel: Channel | null = null;
   let pid = 0;
+  let join: JoinOptions | undefined;
+  let facts: HostFacts | undefined;
   try {
     const cgroup = openCgroup(state, options.cgroup);
     if (cgroup !== null) handed.cgroup = cgroup.fd;
@@ -66,33 +75,35 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       } else [console, handed.console] = socketPair();
     }
     const seccomp = await containerFilter(state);
-    const plan = planJoin(
-      {
-        seccomp,
-        id: state.id,
-        namespaces: state.namespaces,
-        process: options.process,
-        linux: state,
-        cgroup: cgroup !== null,
-        noNewKeyring: state.noNewKeyring,
-        preserveFds: options.preserveFds,
-      },
-      {
-        machine: machine(),
-        euid: process.geteuid?.() ?? 0,
-        egid: process.getegid?.() ?? 0,
-        lastCapability: lastCapability(),
-        cgroupMount: state.cgroup?.mountpoint ?? null,
-        security: asksForLabels(options.process) ? securityModules() : undefined,
-        passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,
-      },
-    );
-    for (const warning of plan.warnings) log.warn(warning);
+    join = {
+      seccomp,
+      id: state.id,
+      namespaces: state.namespaces,
+      process: options.process,
+      linux: state,
+      cgroup: cgroup !== null,
+      noNewKeyring: state.noNewKeyring,
+      preserveFds: options.preserveFds,
+    };
+    facts = {
+      machine: machine(),
+      euid: process.geteuid?.() ?? 0,
+      egid: process.getegid?.() ?? 0,
+      lastCapability: lastCapability(),
+      cgroupMount: state.cgroup?.mountpoint ?? null,
+      security: asksForLabels(options.process) ? securityModules() : undefined,
+      passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,
+    };
+    const writer = new TapeWriter(facts.machine);
+    const measured = trace === undefined ? writer : trace.measure(writer);
+    const { program, warnings } = planJoinInto(measured, join, facts);
+    for (const warning of warnings) log.warn(warning);
     const [sync, theirs] = socketPair();
     handed.sync = theirs;
-    channel = new Channel(sync, plan.program, options.process.args ?? []);
+    if (trace !== undefined) handed.trace = trace.descriptor();
+    channel = new Channel(sync);
     const { numbers, fds, keep } = planDescriptors(handed, options.preserveFds);
-    const tape = assemble(plan.program, { machine: machine(), fds: numbers, reportFd: numbers.sync! });
+    const tape = program.finish({ fds: numbers, reportFd: numbers.sync! });
     const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds, keep });
     for (const name of Object.keys(handed)) {
       if (name !== 'init') closeSync(handed[name]!);
@@ -134,7 +145,13 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       killQuietly(pid);
       reapExecutor(pid);
     }
-    throw stillAlive(state) ? error : stoppedError(error);
+    if (!stillAlive(state)) throw stoppedError(error);
+    if (!(error instanceof Unexpected)) throw error;
+    // The tape doesn't say what its operations are for: planned again as a program, it does.
+    const { initFailure } = await import('./failure.ts');
+    const program = trace === undefined ? new Program() : trace.measure(new Program());
+    planJoinInto(program, join!, facts!);
+    throw initFailure(error.report, program, options.process.args ?? []);
   } finally {
     closeSync(init);
     channel?.close();

@@ -22,6 +22,7 @@ import { TAG } from '../plan/protocol.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Hook } from '../spec/types.ts';
 import { Channel } from './channel.ts';
+import { initFailure } from './failure.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
@@ -112,7 +113,7 @@ function spawnInside(
     delete handed.sync;
     let first: Report | null;
     if (seccomp?.filter.notify === true) {
-      const channel = new Channel(report, program, []);
+      const channel = new Channel(report, (unexpected) => initFailure(unexpected, program, []));
       first = channel.expect(TAG.INIT);
       seccomp.handListener(channel, Number(first.value));
       channel.go();

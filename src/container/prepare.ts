@@ -6,17 +6,19 @@
 
 import { fstatSync, lstatSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
+import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { type ChosenCgroup, chooseCgroup } from '../cgroup/choose.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hostFacts } from '../linux/facts.ts';
 import { log } from '../log.ts';
-import { planCreate } from '../plan/create.ts';
+import { planInto } from '../plan/create.ts';
 import type { HostFacts, Plan, PlanOptions } from '../plan/types.ts';
 import type { PreparedFilter } from '../seccomp/filter.ts';
 import { loadSpec } from '../spec/load.ts';
 import type { LinuxSeccomp, Spec } from '../spec/types.ts';
+import type { Trace } from '../trace.ts';
 import { checkId } from './id.ts';
 import { listenFds, withService } from './service.ts';
 import { stateDirectory } from './state.ts';
@@ -26,9 +28,11 @@ export interface Prepared {
   spec: Spec;
   options: PlanOptions;
   facts: HostFacts;
-  plan: Plan;
+  plan: Plan<TapeWriter>;
   /** The filter of linux.seccomp, when there is one. */
   seccomp?: PreparedFilter;
+  /** With --trace. */
+  trace?: Trace;
 }
 
 /** What differs between the commands. */
@@ -42,7 +46,7 @@ export interface Intent {
 }
 
 /** Loads, checks and plans. Throws the first thing that is wrong; nothing has been done then. */
-export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prepared> {
+export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace): Promise<Prepared> {
   checkId(intent.id);
   const bundle = bundlePath(ctx);
   const stateDir = stateDirectory(ctx.global.root, intent.id);
@@ -69,7 +73,22 @@ export async function prepare(ctx: CommandContext, intent: Intent): Promise<Prep
     seccomp: seccomp?.filter,
   };
   checkTerminal(spec, options, intent);
-  return { spec, options, facts, seccomp, plan: planCreate(spec, options, facts) };
+  const writer = new TapeWriter(facts.machine);
+  const tape = trace === undefined ? writer : trace.measure(writer);
+  return {
+    spec,
+    options,
+    facts,
+    seccomp,
+    trace,
+    plan: planInto(tape, spec, options, facts),
+  };
+}
+
+/** {@link prepare}, measured. */
+export async function prepareTraced(ctx: CommandContext, intent: Intent, trace?: Trace): Promise<Prepared> {
+  if (trace === undefined) return await prepare(ctx, intent);
+  return await trace.around('load, validate, plan', () => prepare(ctx, intent, trace));
 }
 
 /** The compiled filter; `plan` does without where there is no libseccomp. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Bytes, Program } from '../../ffi/program.ts';
+import type { Bytes, ProgramBuilder } from '../../ffi/program.ts';
 import { bytes } from '../../ffi/program.ts';
 import { listMask } from '../spec/lists.ts';
 
@@ -19,7 +19,7 @@ export function affinityMask(list?: string): Uint8Array {
 }
 
 /** Runs on the processors of a list from here on. */
-export function planAffinity(program: Program, list: string, field: string): void {
+export function planAffinity(program: ProgramBuilder, list: string, field: string): void {
   const mask = affinityMask(list);
   program.call('sched_setaffinity', [0, mask.length, shown(mask, `CPUs ${list}`)], { field });
 }
@@ -28,7 +28,7 @@ export function planAffinity(program: Program, list: string, field: string): voi
  * Runs on every processor that the container's cgroup allows. A cpuset only narrows what a process has: one that was
  * started by a pinned service would keep the container on that service's processors (since Linux 6.2 for good).
  */
-export function planAnyProcessor(program: Program): void {
+export function planAnyProcessor(program: ProgramBuilder): void {
   const mask = affinityMask();
   program.call('sched_setaffinity', [0, mask.length, shown(mask, 'all CPUs')], {
     tolerate: 'any',

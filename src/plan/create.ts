@@ -9,7 +9,7 @@
 
 import { AT, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
-import { Program, valueIn, words } from '../../ffi/program.ts';
+import { Program, type ProgramBuilder, valueIn, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Hooks, Process, Spec } from '../spec/types.ts';
 import { planAnyProcessor } from './affinity.ts';
@@ -32,15 +32,26 @@ const MOUNT_ATTR_SIZE = 32;
 /** Hooks that run between the mounts and the change of root, in order. */
 export const CREATE_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const;
 
-/** Plans a container. Throws E_CONFIG_INVALID for what only the planner can see. */
+/** Plans a container, as a program to be read. Throws E_CONFIG_INVALID for what only the planner can see. */
 export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): Plan {
+  return planInto(new Program(), spec, options, facts);
+}
+
+/** Likewise, with the operations appended to a given program. */
+export function planInto<P extends ProgramBuilder>(
+  program: P,
+  spec: Spec,
+  options: PlanOptions,
+  facts: HostFacts,
+): Plan<P> {
   const process = requireProcess(spec);
   const namespaces = spec.linux?.namespaces ?? [];
   const ctx: PlanContext = {
-    program: new Program(),
+    program,
     options,
     facts,
     userNamespace: hasNamespace(namespaces, 'user'),
+    mountLabel: spec.linux?.mountLabel,
     warnings: [],
   };
   requireNamespaces(spec);
@@ -52,7 +63,7 @@ export function planCreate(spec: Spec, options: PlanOptions, facts: HostFacts): 
   planInit(ctx, spec, process, hooks.length > 0);
   const cgroup = planCgroup(spec, options);
   ctx.warnings.push(...cgroup.warnings);
-  return { host: hostSteps(spec, options, hooks, cgroup), program: ctx.program, warnings: ctx.warnings };
+  return { host: hostSteps(spec, options, hooks, cgroup), program, warnings: ctx.warnings };
 }
 
 function requireProcess(spec: Spec): Process {

@@ -8,8 +8,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { formatProgram } from '../../ffi/format.ts';
+import { Program, type ProgramBuilder } from '../../ffi/program.ts';
 import { assemble } from '../../ffi/tape.ts';
-import { planCreate } from './create.ts';
+import { TapeWriter } from '../../ffi/tape-writer.ts';
+import { planInto } from './create.ts';
 import { formatHostSteps } from './format.ts';
 import type { HostFacts, Plan, PlanOptions } from './types.ts';
 
@@ -25,6 +27,10 @@ const FACTS: HostFacts = {
 };
 
 function planOf(bundle: string, mode: PlanOptions['mode']): Plan {
+  return planned(new Program(), bundle, mode);
+}
+
+function planned<P extends ProgramBuilder>(program: P, bundle: string, mode: PlanOptions['mode']): Plan<P> {
   const spec = JSON.parse(readFileSync(new URL(`${bundle}/config.json`, BUNDLES), 'utf8'));
   const options: PlanOptions = {
     id: bundle,
@@ -38,7 +44,7 @@ function planOf(bundle: string, mode: PlanOptions['mode']): Plan {
     noNewKeyring: false,
     preserveFds: 0,
   };
-  return planCreate(spec, options, FACTS);
+  return planInto(program, spec, options, FACTS);
 }
 
 function textOf(plan: Plan): string {
@@ -69,11 +75,12 @@ for (const bundle of bundles) {
     assert.equal(actual, readFileSync(file, 'utf8'));
   });
 
-  test(`the plan of bundles/${bundle} assembles, and is the same every time`, () => {
+  test(`the plan of bundles/${bundle} gives the same tape by way of a program and without`, () => {
     const fds = { sync: 10, cgroup: 11, start: 12, result: 13, console: 14 };
-    const bytes = [0, 1].map(
-      () => assemble(planOf(bundle, 'run').program, { machine: 'x64', fds, reportFd: 10 }).bytes,
-    );
-    assert.deepEqual(bytes[0], bytes[1]);
+    for (const mode of ['create', 'run'] as const) {
+      const direct = planned(new TapeWriter('x64'), bundle, mode).program.finish({ fds, reportFd: 10 });
+      const { program } = planOf(bundle, mode);
+      assert.deepEqual(assemble(program, { machine: 'x64', fds, reportFd: 10 }), direct);
+    }
   });
 }

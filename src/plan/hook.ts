@@ -8,7 +8,7 @@
  */
 
 import { CLONE, CLOSE_RANGE, PR } from '../../ffi/constants/index.ts';
-import { handed, Program, stringArray, valueIn, words } from '../../ffi/program.ts';
+import { handed, Program, type ProgramBuilder, stringArray, valueIn, words } from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
@@ -68,7 +68,7 @@ export function planHook(input: HookPlanInput): Program {
 }
 
 /** A program of the container's image must have no more rights than the container's own command. */
-function planRights(program: Program, input: HookPlanInput): void {
+function planRights(program: ProgramBuilder, input: HookPlanInput): void {
   if (input.as === null) return;
   const { user, capabilities, noNewPrivileges } = input.as;
   if (noNewPrivileges === true) program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1]);

@@ -8,7 +8,7 @@
  */
 
 import { CAP, PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
-import type { Program } from '../../ffi/program.ts';
+import type { ProgramBuilder } from '../../ffi/program.ts';
 import { bytes, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import { type CapabilityMask, hasCapability, parseCapabilities } from '../linux/caps.ts';
@@ -20,7 +20,7 @@ const CAPABILITY_VERSION = 0x20080522;
 
 /** What of a plan's context an identity needs. */
 export interface IdentityContext {
-  program: Program;
+  program: ProgramBuilder;
   facts: { lastCapability: number };
   userNamespace: boolean;
   warnings: string[];
@@ -84,7 +84,7 @@ function planGroups(ctx: IdentityContext, user: User): void {
 }
 
 function planAmbient(
-  program: Program,
+  program: ProgramBuilder,
   ambient: CapabilityMask,
   last: number,
   needed: { permitted: CapabilityMask; inheritable: CapabilityMask },
@@ -130,7 +130,7 @@ function capabilityData(
 }
 
 /** prlimit64(2) for each limit, of the process itself. */
-export function planRlimits(program: Program, limits: readonly POSIXRlimit[]): void {
+export function planRlimits(program: ProgramBuilder, limits: readonly POSIXRlimit[]): void {
   limits.forEach((limit, i) => {
     program.within(`process.rlimits[${i}]`, () => {
       const { resource, soft, hard } = encodeRlimit(limit, i);

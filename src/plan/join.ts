@@ -6,7 +6,7 @@
 
 import { AT, CLONE, O, PR } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
-import { Program, valueIn, words } from '../../ffi/program.ts';
+import { Program, type ProgramBuilder, valueIn, words } from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planAffinity, planAnyProcessor } from './affinity.ts';
 import type { InheritedAttributes } from './attributes.ts';
@@ -36,15 +36,23 @@ export interface JoinOptions {
   seccomp?: CompiledFilter;
 }
 
-export interface JoinPlan {
-  program: Program;
+export interface JoinPlan<P extends ProgramBuilder = Program> {
+  program: P;
   warnings: readonly string[];
 }
 
-/** The program of a process in a running container. */
+/** The program of a process in a running container, to be read. */
 export function planJoin(options: JoinOptions, facts: HostFacts): JoinPlan {
+  return planJoinInto(new Program(), options, facts);
+}
+
+/** Likewise, with the operations appended to a given program. */
+export function planJoinInto<P extends ProgramBuilder>(
+  program: P,
+  options: JoinOptions,
+  facts: HostFacts,
+): JoinPlan<P> {
   const { namespaces, process } = options;
-  const program = new Program();
   const userNamespace = namespaces.some((n) => n.type === 'user');
   const ctx: PlanContext = {
     program,

@@ -12,7 +12,7 @@
  */
 
 import { AT, ERRNO, FS_MAGIC, O } from '../../ffi/constants/index.ts';
-import type { Cell, Program } from '../../ffi/program.ts';
+import type { Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Process } from '../spec/types.ts';
@@ -118,7 +118,7 @@ export function planKeyringLabel(
 }
 
 /** Writes one of /proc/thread-self/attr. */
-function planAttribute(program: Program, proc: Cell, name: string, text: string): void {
+function planAttribute(program: ProgramBuilder, proc: Cell, name: string, text: string): void {
   const file = program.cell('attribute');
   const content = new TextEncoder().encode(text);
   program.call('openat', [valueIn(proc), `thread-self/attr/${name}`, O.WRONLY | O.CLOEXEC], { store: file });
@@ -127,17 +127,17 @@ function planAttribute(program: Program, proc: Cell, name: string, text: string)
 }
 
 /**
- * The option that labels a new file system's files for SELinux, or undefined.
+ * The option that labels a new file system's files for SELinux, if it is to have one.
  *
- * @param options - of the file system itself: a context among them counts
+ * @param options - names of the file system's own options: a context among them counts
  */
 export function contextOption(
   mountLabel: string | undefined,
   type: string,
   options: readonly string[],
-): string | undefined {
-  if (!mountLabel || UNLABELLED.has(type)) return undefined;
-  if (options.some((name) => /^(fs|def|root)?context$/.test(name))) return undefined;
+): [] | [string] {
+  if (!mountLabel || UNLABELLED.has(type)) return [];
+  if (options.some((name) => /^(fs|def|root)?context$/.test(name))) return [];
   // Levels have commas in them, which would end the option.
-  return `context="${mountLabel}"`;
+  return [`context="${mountLabel}"`];
 }

@@ -8,7 +8,7 @@
  */
 
 import { PERSONALITY } from '../../ffi/constants/process.ts';
-import type { Program } from '../../ffi/program.ts';
+import type { ProgramBuilder } from '../../ffi/program.ts';
 import type { LinuxPersonality, LinuxPersonalityDomain } from '../spec/types.ts';
 
 const DOMAINS: Readonly<Record<LinuxPersonalityDomain, number>> = {
@@ -16,6 +16,6 @@ const DOMAINS: Readonly<Record<LinuxPersonalityDomain, number>> = {
   LINUX32: PERSONALITY.PER_LINUX32,
 };
 
-export function planPersonality(program: Program, { domain }: LinuxPersonality): void {
+export function planPersonality(program: ProgramBuilder, { domain }: LinuxPersonality): void {
   program.call('personality', [DOMAINS[domain]], { field: 'linux.personality' });
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Cell, Program } from '../../ffi/program.ts';
+import type { Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, handed, valueIn } from '../../ffi/program.ts';
 
 export const TAG = {
@@ -60,7 +60,7 @@ export function readToldText(text: string): { field: string; path: string } {
 }
 
 /** Waits for the parent's byte; exits when the parent is gone. */
-export function waitForParent(program: Program, scratch: Cell, note: string): void {
+export function waitForParent(program: ProgramBuilder, scratch: Cell, note: string): void {
   const got = program.label('go');
   program.call('read', [FD.sync, addressOf(scratch), 1], { store: scratch, note });
   program.jumpIf(valueIn(scratch), '!=', 0, got);

@@ -5,14 +5,14 @@
  */
 
 import { SCM, SOL } from '../../ffi/constants/index.ts';
-import type { Cell, HandedFd, Program } from '../../ffi/program.ts';
+import type { Cell, HandedFd, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
 
 const CMSG_HEADER = 16;
 const CMSG_SPACE = 24;
 
 /** Sends the descriptor in a cell; the body of the message names it, as receivers expect. */
-export function planSendDescriptor(program: Program, socket: HandedFd, fd: Cell, body: string): void {
+export function planSendDescriptor(program: ProgramBuilder, socket: HandedFd, fd: Cell, body: string): void {
   // struct cmsghdr { u64 len; int level; int type; } and the descriptor: it can't be constant, so it lives in a cell
   const control = program.cell('control', CMSG_SPACE);
   program.set(control, CMSG_HEADER + 4);

@@ -10,7 +10,7 @@
 
 import { posix } from 'node:path';
 import { AT, O, OPEN_TREE, RESOLVE, S } from '../../ffi/constants/index.ts';
-import type { Arg, Cell, Label, Program, Words } from '../../ffi/program.ts';
+import type { Arg, Cell, Label, ProgramBuilder, Words } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
 
 /** sizeof(struct open_how), openat2(2). */
@@ -37,7 +37,7 @@ export interface OpenOptions {
 
 /** Operations on the container's root, recorded on a program. */
 export class RootAccess {
-  readonly #program: Program;
+  readonly #program: ProgramBuilder;
   readonly #targets: ReadonlyMap<string, string> | undefined;
   /** The root's mount. */
   readonly fd: Cell;
@@ -47,7 +47,7 @@ export class RootAccess {
   /**
    * @param targets - where paths lead that are symlinks to something missing: what is made then
    */
-  constructor(program: Program, targets?: ReadonlyMap<string, string>) {
+  constructor(program: ProgramBuilder, targets?: ReadonlyMap<string, string>) {
     this.#program = program;
     this.#targets = targets;
     this.fd = program.cell('root');

@@ -8,7 +8,7 @@
  */
 
 import { IOPRIO_CLASS, IOPRIO_WHO, SCHED, SCHED_FLAG } from '../../ffi/constants/scheduling.ts';
-import type { Program } from '../../ffi/program.ts';
+import type { ProgramBuilder } from '../../ffi/program.ts';
 import { bytes } from '../../ffi/program.ts';
 import { uint64 } from '../spec/integers.ts';
 import type { IOPriorityClass, LinuxIOPriority, Process, Scheduler } from '../spec/types.ts';
@@ -53,7 +53,7 @@ export function ioPriorityValue({ class: name, priority = 0 }: LinuxIOPriority):
 }
 
 /** Of the process itself, while it has the runtime's rights. */
-export function planScheduling(program: Program, { scheduler, ioPriority }: Process): void {
+export function planScheduling(program: ProgramBuilder, { scheduler, ioPriority }: Process): void {
   if (scheduler !== undefined) {
     const attributes = bytes(schedulerAttributes(scheduler), schedulerText(scheduler));
     program.call('sched_setattr', [0, attributes, 0], { field: 'process.scheduler' });

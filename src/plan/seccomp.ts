@@ -15,7 +15,7 @@
  */
 
 import { SECCOMP } from '../../ffi/constants/index.ts';
-import type { Cell, Label, Program } from '../../ffi/program.ts';
+import type { Cell, Label, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn, words } from '../../ffi/program.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
 import { planSendDescriptor } from './rights.ts';
@@ -55,7 +55,7 @@ export function needsSysAdmin(
  * @param failed - where to go on when the kernel refuses it; by default that is reported like any other failure
  */
 export function planSeccomp(
-  program: Program,
+  program: ProgramBuilder,
   filter: CompiledFilter,
   options: { store?: Cell; failed?: Label } = {},
 ): void {
@@ -74,7 +74,7 @@ export function planSeccomp(
  * (pidfd_getfd(2)), or asks for it where it may not. From the load to that only write(2) must not be left to the agent,
  * and read(2) and sendmsg(2) where it asks.
  */
-export function planListener(program: Program, filter: CompiledFilter, scratch: Cell): void {
+export function planListener(program: ProgramBuilder, filter: CompiledFilter, scratch: Cell): void {
   const listener = program.cell('listener');
   const answer = program.cell('answer');
   const answered = program.label('answered');

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Program } from '../../ffi/program.ts';
+import type { Program, ProgramBuilder } from '../../ffi/program.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import type { DeviceRule } from '../cgroup/devices/rules.ts';
 import type { ScopeName } from '../cgroup/systemd/names.ts';
@@ -102,19 +102,21 @@ export type HostStep =
   /** `command`: what goes on now is the container's command, or its wait for `start`. */
   | { step: 'go'; command?: true };
 
-export interface Plan {
+export interface Plan<P extends ProgramBuilder = Program> {
   host: readonly HostStep[];
-  program: Program;
+  program: P;
   /** What to tell the user though it is no error. */
   warnings: readonly string[];
 }
 
 /** What every part of the planner gets. */
 export interface PlanContext {
-  program: Program;
+  program: ProgramBuilder;
   options: PlanOptions;
   facts: HostFacts;
   /** The container has a new user namespace, or joins one. */
   userNamespace: boolean;
+  /** SELinux label of new file systems. */
+  mountLabel?: string;
   warnings: string[];
 }

@@ -17,7 +17,9 @@ export const FACTS: HostFacts = {
 };
 
 /** Root's, of a container without user namespace, after `changes`. */
-export function contextFor(changes: Partial<PlanContext> = {}): PlanContext {
+export function contextFor(
+  changes: Partial<Omit<PlanContext, 'program'>> = {},
+): PlanContext & { program: Program } {
   return {
     program: new Program(),
     facts: FACTS,
