@@ -79,6 +79,12 @@ export const SYSCALLS = {
     parameters: { fd: 'fd', address: 'pointer', length: 'pointer', flags: set('sock') },
   },
   connect: { x64: 42, arm64: 203, parameters: { fd: 'fd', address: 'pointer', length: 'size' } },
+  pwrite64: {
+    x64: 18,
+    arm64: 68,
+    parameters: { fd: 'fd', buffer: 'pointer', count: 'size', offset: 'int' },
+  },
+  clock_gettime: { x64: 228, arm64: 113, parameters: { clock: 'int', time: 'pointer' } },
   sendmsg: { x64: 46, arm64: 211, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },
   recvmsg: { x64: 47, arm64: 212, parameters: { fd: 'fd', message: 'pointer', flags: set('msg') } },
   socketpair: {

@@ -6,12 +6,15 @@
 
 import type { CommandContext } from '../cli/types.ts';
 import { createContainer } from '../container/create.ts';
-import { prepare } from '../container/prepare.ts';
+import { prepareTraced } from '../container/prepare.ts';
+import { traced } from '../container/traced.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
-  const prepared = await prepare(ctx, { id, mode: 'create', foreground: false, dryRun: false });
-  const { lock } = await createContainer(ctx, prepared);
-  lock.release();
-  return 0;
+  return await traced(ctx, async (trace) => {
+    const intent = { id, mode: 'create', foreground: false, dryRun: false } as const;
+    const { lock } = await createContainer(ctx, await prepareTraced(ctx, intent, trace));
+    lock.release();
+    return 0;
+  });
 }

@@ -6,14 +6,16 @@
 
 import { closeSync } from 'node:fs';
 import type { CommandContext } from '../cli/types.ts';
-import { execIn } from '../container/exec.ts';
+import { type Executed, execIn } from '../container/exec.ts';
 import { execProcess } from '../container/exec-process.ts';
 import { checkId } from '../container/id.ts';
 import { preservedFds } from '../container/prepare.ts';
 import { readState } from '../container/state.ts';
 import { statusOf } from '../container/status.ts';
+import { traced } from '../container/traced.ts';
 import { RuntsError } from '../errors.ts';
 import type { CaughtSignals } from '../terminal/signals.ts';
+import type { Trace } from '../trace.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id, ...args] = ctx.operands as [string, ...string[]];
@@ -35,17 +37,22 @@ export async function run(ctx: CommandContext): Promise<number> {
   checkTerminal(process.terminal === true, detach, consoleSocket);
   const { catchSignals } = await import('../terminal/signals.ts');
   let signals: CaughtSignals | undefined;
-  const executed = await execIn(state, {
-    process,
-    consoleSocket,
-    pidFile: text(ctx, 'pid-file'),
-    pidfdSocket: text(ctx, 'pidfd-socket'),
-    cgroup: text(ctx, 'cgroup'),
-    preserveFds: preservedFds(ctx, false),
-    beforeCommand: () => {
-      if (!detach) signals = catchSignals();
-    },
-  });
+  const start = (trace?: Trace): Promise<Executed> =>
+    execIn(state, {
+      process,
+      consoleSocket,
+      pidFile: text(ctx, 'pid-file'),
+      pidfdSocket: text(ctx, 'pidfd-socket'),
+      cgroup: text(ctx, 'cgroup'),
+      preserveFds: preservedFds(ctx, false),
+      beforeCommand: () => {
+        if (!detach) signals = catchSignals();
+      },
+      trace,
+    });
+  const executed = await traced(ctx, (trace) =>
+    trace === undefined ? start() : trace.around('exec', () => start(trace)),
+  );
   if (detach) {
     closeSync(executed.pidfd);
     return 0;

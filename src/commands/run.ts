@@ -5,21 +5,26 @@
  */
 
 import type { CommandContext } from '../cli/types.ts';
-import { createContainer } from '../container/create.ts';
-import { prepare } from '../container/prepare.ts';
+import { type Created, createContainer } from '../container/create.ts';
+import { prepareTraced } from '../container/prepare.ts';
+import { traced } from '../container/traced.ts';
 import type { CaughtSignals } from '../terminal/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
   const foreground = ctx.flags.detach !== true;
-  const prepared = await prepare(ctx, { id, mode: 'run', foreground, dryRun: false });
+  const create = (beforeCommand?: () => void): Promise<Created> =>
+    traced(ctx, async (trace) => {
+      const prepared = await prepareTraced(ctx, { id, mode: 'run', foreground, dryRun: false }, trace);
+      return await createContainer(ctx, prepared, beforeCommand);
+    });
   if (foreground && ctx.flags['no-subreaper'] !== true) {
     // Orphans of a container without a pid namespace become our children, so that we see the last one end.
     const { becomeSubreaper } = await import('../../ffi/processes.ts');
     becomeSubreaper();
   }
   if (!foreground) {
-    const { lock, notify, pid } = await createContainer(ctx, prepared);
+    const { lock, notify, pid } = await create();
     lock.release();
     if (notify !== null) {
       const { proxyNotifications } = await import('../container/notify.ts');
@@ -29,7 +34,7 @@ export async function run(ctx: CommandContext): Promise<number> {
   }
   const { catchSignals } = await import('../terminal/signals.ts');
   let signals: CaughtSignals | undefined;
-  const created = await createContainer(ctx, prepared, () => {
+  const created = await create(() => {
     signals = catchSignals();
   });
   created.lock.release();

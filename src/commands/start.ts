@@ -12,6 +12,7 @@ import { killAndWait } from '../container/signal.ts';
 import { release } from '../container/start.ts';
 import { readState, stateDirectory } from '../container/state.ts';
 import { type Status, statusOf } from '../container/status.ts';
+import { traced } from '../container/traced.ts';
 import { RuntsError } from '../errors.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
@@ -19,7 +20,10 @@ export async function run(ctx: CommandContext): Promise<number> {
   checkId(id);
   readState(ctx.global.root, id);
   const notify = await listen(stateDirectory(ctx.global.root, id));
-  const pid = await startLocked(ctx, id);
+  const pid = await traced(ctx, (trace) => {
+    const start = (): Promise<number> => startLocked(ctx, id);
+    return trace === undefined ? start() : trace.around('start', start);
+  });
   if (notify !== undefined) {
     const { proxyNotifications } = await import('../container/notify.ts');
     await proxyNotifications(notify, pid, true);
