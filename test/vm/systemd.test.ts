@@ -1,0 +1,260 @@
+/**
+ * Containers as units of systemd.
+ *
+ *     conformance/vm/run --systemd --env TMPDIR=/scratch -- node --import tsx --test test/vm/systemd.test.ts
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  type Bundle,
+  type Runtime,
+  runtimes,
+  type TestSpec,
+  tempBundle,
+  temporaryFolder,
+  uniqueId,
+} from '../harness/index.ts';
+import { systemdSkip } from './requirements.ts';
+
+const skip = systemdSkip();
+const MB = 1 << 20;
+
+const systemctl = (...args: string[]): string => spawnSync('systemctl', args, { encoding: 'utf8' }).stdout;
+
+interface Result {
+  code: number;
+  id: string;
+  stdout: string;
+  stderr: string;
+}
+
+/** A runtime at work. The harness's session wants a world of its own, which has neither systemd nor its bus. */
+interface Session {
+  /** Any command that must succeed; gives its output. */
+  ok(...args: string[]): string;
+  create(bundle: Bundle): Result;
+  run(bundle: Bundle): Result;
+}
+
+function session(t: TestContext, runtime: Runtime, ...globals: string[]): Session {
+  const root = temporaryFolder(t);
+  const ids: string[] = [];
+  // Into files: the container holds them, and a pipe would have to be read to its end.
+  const call = (...args: string[]): Result => {
+    const [file = '', ...first] = runtime.command;
+    const argv = [...first, '--root', root, '--systemd-cgroup', ...globals, ...args];
+    const paths = ['out', 'err'].map((name) => `${root}/.${name}`);
+    const files = paths.map((path) => openSync(path, 'w'));
+    const { status } = spawnSync(file, argv, { stdio: ['ignore', ...files], timeout: 60_000 });
+    for (const fd of files) closeSync(fd);
+    const [stdout = '', stderr = ''] = paths.map((path) => readFileSync(path, 'utf8'));
+    return { code: status ?? -1, id: args.at(-1) ?? '', stdout, stderr };
+  };
+  const container = (command: string, { path }: Bundle): Result => {
+    const id = uniqueId();
+    ids.push(id);
+    return call(command, '--bundle', path, id);
+  };
+  t.after(() => {
+    for (const id of ids) call('delete', '--force', id);
+  });
+  return {
+    ok: (...args) => {
+      const { code, stdout, stderr } = call(...args);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    },
+    create: (bundle) => container('create', bundle),
+    run: (bundle) => container('run', bundle),
+  };
+}
+
+const stateOf = (runts: Session, id: string): { pid: number; status: string } =>
+  JSON.parse(runts.ok('state', id));
+
+/** Properties of a unit by name. */
+function show(unit: string, ...scope: string[]): Record<string, string> {
+  const lines = systemctl(...scope, 'show', unit).split('\n');
+  return Object.fromEntries(lines.map((line) => [line.split('=')[0], line.slice(line.indexOf('=') + 1)]));
+}
+
+function bundle(t: TestContext, path: string, change: (spec: TestSpec) => void = () => {}): Bundle {
+  return tempBundle(t, {
+    args: ['sleep', '100'],
+    config: (spec) => {
+      spec.linux.cgroupsPath = path;
+      change(spec);
+    },
+  });
+}
+
+for (const runtime of skip ? [{ name: 'runts', command: [] }] : runtimes()) {
+  const each = (name: string, run: (t: TestContext) => void | Promise<void>): void => {
+    test(`${runtime.name}: ${name}`, { skip }, run);
+  };
+
+  each('a scope in its slice, with all limits, and gone after delete', async (t) => {
+    const name = uniqueId('unit');
+    const unit = `runts-${name}.scope`;
+    const limited = bundle(t, `a-b.slice:runts:${name}`, (spec) => {
+      spec.annotations = { 'org.systemd.property.TimeoutStopUSec': 'uint64 1500000' };
+      spec.linux.resources = {
+        memory: { limit: 64 * MB, reservation: 32 * MB, swap: 96 * MB },
+        cpu: { shares: 512, quota: 20000, period: 50000, cpus: '0', mems: '0' },
+        pids: { limit: 33 },
+        blockIO: { weight: 500 },
+        hugepageLimits: [{ pageSize: '2MB', limit: 4 * MB }],
+        devices: [{ allow: false }],
+      };
+    });
+    const runts = session(t, runtime);
+    const { code, id, stderr } = runts.create(limited);
+    assert.equal(code, 0, stderr);
+    const properties = show(unit);
+    const expected: Record<string, string> = {
+      ActiveState: 'active',
+      Slice: 'a-b.slice',
+      ControlGroup: `/a.slice/a-b.slice/${unit}`,
+      Delegate: 'yes',
+      MemoryAccounting: 'yes',
+      MemoryMax: String(64 * MB),
+      MemoryLow: String(32 * MB),
+      MemorySwapMax: String(32 * MB),
+      CPUWeight: '59',
+      CPUQuotaPerSecUSec: '400ms',
+      CPUQuotaPeriodUSec: '50ms',
+      AllowedCPUs: '0',
+      AllowedMemoryNodes: '0',
+      TasksMax: '33',
+      IOWeight: '4950',
+      DevicePolicy: 'strict',
+      TimeoutStopUSec: '1.500s',
+    };
+    for (const [key, value] of Object.entries(expected)) assert.equal(properties[key], value, key);
+
+    const directory = `/sys/fs/cgroup${properties.ControlGroup}`;
+    const read = (file: string): string => readFileSync(`${directory}/${file}`, 'utf8').trim();
+    const files: Record<string, string> = {
+      'cgroup.procs': String(stateOf(runts, id).pid),
+      'memory.max': String(64 * MB),
+      'cpu.max': '20000 50000',
+      'cpu.weight': '59',
+      'pids.max': '33',
+      'io.weight': 'default 4950',
+      'hugetlb.2MB.max': String(4 * MB),
+    };
+    for (const [file, value] of Object.entries(files)) assert.equal(read(file), value, file);
+    systemctl('daemon-reload');
+    await delay(500);
+    for (const [file, value] of Object.entries(files))
+      assert.equal(read(file), value, `${file} after a reload`);
+
+    runts.ok('start', id);
+    runts.ok('delete', '--force', id);
+    assert.equal(existsSync(directory), false);
+    assert.equal(show(unit).LoadState, 'not-found');
+  });
+
+  each('the cgroup namespace begins at the scope', (t) => {
+    const inside = bundle(t, '', (spec) => {
+      spec.process.args = ['cat', '/proc/self/cgroup'];
+    });
+    const { code, stdout, stderr } = session(t, runtime).run(inside);
+    assert.deepEqual([code, stdout], [0, '0::/\n'], stderr);
+  });
+
+  each('devices: both programs allow what the rules allow', (t) => {
+    const script = '(: </dev/zero) && echo zero; mknod /dev/k c 1 11; (: </dev/k) && echo kmsg; exit 0';
+    const tries = (allow: boolean): string => {
+      const kmsg = bundle(t, '', (spec) => {
+        spec.process.args = ['sh', '-c', script];
+        const sets = spec.process.capabilities ?? {};
+        for (const set of [sets.bounding, sets.effective, sets.permitted]) set?.push('CAP_SYSLOG');
+        const rule = { allow, type: 'c' as const, major: 1, minor: 11 };
+        spec.linux.resources = { devices: [{ allow: false }, rule] };
+      });
+      return session(t, runtime).run(kmsg).stdout;
+    };
+    assert.equal(tries(true), 'zero\nkmsg\n');
+    assert.equal(tries(false), 'zero\n');
+  });
+
+  each('a unit that was killed for lack of memory leaves nothing', async (t) => {
+    const name = uniqueId('oom');
+    const greedy = bundle(t, `:runts:${name}`, (spec) => {
+      spec.process.args = ['tail', '-c', String(90 * MB), '/dev/zero'];
+      spec.linux.resources = { memory: { limit: 20 * MB, swap: 20 * MB } };
+    });
+    const runts = session(t, runtime);
+    const { id } = runts.create(greedy);
+    runts.ok('start', id);
+    for (let i = 0; i < 100 && stateOf(runts, id).status !== 'stopped'; i++) await delay(100);
+    runts.ok('delete', id);
+    assert.equal(show(`runts-${name}.scope`).LoadState, 'not-found');
+  });
+
+  each('a name that is in use is refused, and the unit of that name lives on', (t) => {
+    const path = `:runts:${uniqueId('same')}`;
+    const runts = session(t, runtime);
+    const first = runts.create(bundle(t, path));
+    assert.equal(first.code, 0, first.stderr);
+    const second = runts.create(bundle(t, path));
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /cgroup is not empty: 1 process|already loaded|in use/);
+    assert.equal(stateOf(runts, first.id).status, 'created');
+  });
+
+  each('what systemd refuses is told, and nothing is left', (t) => {
+    const wrong = bundle(t, '', (spec) => {
+      spec.annotations = { 'org.systemd.property.NoSuchThing': 'true' };
+    });
+    const { code, stderr, id } = session(t, runtime).create(wrong);
+    assert.equal(code, 1);
+    assert.match(stderr, /cannot start unit runts-.*: systemd: .*NoSuchThing/);
+    assert.equal(show(`runts-${id}.scope`).LoadState, 'not-found');
+  });
+
+  each('a path of the other driver is refused with what is expected', (t) => {
+    const { code, stderr } = session(t, runtime).create(bundle(t, '/a/b'));
+    assert.equal(code, 1);
+    assert.match(stderr, /linux\.cgroupsPath: .*expected cgroupsPath to be of format "slice:prefix:name"/);
+  });
+
+  each('the user’s own systemd', async (t) => {
+    const directory = '/run/user/0';
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const service = `${uniqueId('user')}.service`;
+    const env = `XDG_RUNTIME_DIR=${directory}`;
+    const start = [
+      '--unit',
+      service,
+      '-p',
+      'Delegate=yes',
+      '--setenv',
+      env,
+      '/lib/systemd/systemd',
+      '--user',
+    ];
+    spawnSync('systemd-run', start);
+    t.after(() => systemctl('stop', service));
+    for (let i = 0; i < 100 && !existsSync(`${directory}/bus`); i++) await delay(100);
+    process.env.XDG_RUNTIME_DIR = directory;
+    const name = uniqueId('box');
+    const runts = session(t, runtime, '--rootless', 'true');
+    const { code, id, stderr } = runts.create(
+      bundle(t, `:runts:${name}`, (spec) => {
+        spec.linux.resources = { pids: { limit: 33 } };
+      }),
+    );
+    assert.equal(code, 0, stderr);
+    const properties = show(`runts-${name}.scope`, '--user');
+    assert.equal(properties.TasksMax, '33');
+    assert.equal(properties.ControlGroup, `/system.slice/${service}/user.slice/runts-${name}.scope`);
+    runts.ok('delete', '--force', id);
+    assert.equal(show(`runts-${name}.scope`, '--user').LoadState, 'not-found');
+  });
+}
