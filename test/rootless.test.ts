@@ -26,6 +26,8 @@ const GID = 65_534;
 interface Ordinary {
   folder: string;
   run(...args: string[]): SpawnSyncReturns<string>;
+  /** Without pipes, which a container that stays would keep open. */
+  quietly(...args: string[]): number | null;
   /** Changes config.json. */
   configure(change: (spec: TestSpec) => void): void;
 }
@@ -46,15 +48,18 @@ function ordinary(t: TestContext, command: readonly string[]): Ordinary {
   cpSync(tempBundle(t).rootfs, join(bundle, 'rootfs'), { recursive: true, verbatimSymlinks: true });
   mkdirSync(join(folder, 'run'));
   assert.equal(spawnSync('chown', ['-R', `${UID}:${GID}`, bundle, join(folder, 'run')]).status, 0);
+  const call = (stdio: 'pipe' | 'ignore', args: string[]): SpawnSyncReturns<string> =>
+    spawnSync('setpriv', [`--reuid=${UID}`, `--regid=${GID}`, '--clear-groups', ...reached, ...args], {
+      cwd: bundle,
+      encoding: 'utf8',
+      stdio,
+      env: { PATH: process.env.PATH, XDG_RUNTIME_DIR: join(folder, 'run') },
+      timeout: 60_000,
+    });
   const user: Ordinary = {
     folder,
-    run: (...args) =>
-      spawnSync('setpriv', [`--reuid=${UID}`, `--regid=${GID}`, '--clear-groups', ...reached, ...args], {
-        cwd: bundle,
-        encoding: 'utf8',
-        env: { PATH: process.env.PATH, XDG_RUNTIME_DIR: join(folder, 'run') },
-        timeout: 60_000,
-      }),
+    run: (...args) => call('pipe', args),
+    quietly: (...args) => call('ignore', args).status,
     configure: (change) => {
       const path = join(bundle, 'config.json');
       const spec = JSON.parse(readFileSync(path, 'utf8')) as TestSpec;
@@ -111,8 +116,7 @@ for (const runtime of runtimes()) {
       spec.root.readonly = false;
     });
     const id = uniqueId();
-    const created = user.run('create', id);
-    assert.equal(created.status, 0, created.stderr);
+    assert.equal(user.quietly('create', id), 0);
     assert.equal(JSON.parse(user.run('state', id).stdout).status, 'created');
     assert.equal(user.run('start', id).status, 0);
     assert.equal(JSON.parse(user.run('state', id).stdout).status, 'running');
