@@ -17,6 +17,7 @@ import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { lastCapability, machine } from '../linux/facts.ts';
+import { readRegular } from '../linux/regular-file.ts';
 import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
 import { type JoinOptions, planJoinInto } from '../plan/join.ts';
@@ -270,7 +271,7 @@ function containerFile(state: ContainerState, path: string): string | undefined 
     ]);
     const fd = syscall('openat2', [root, path, how, how.byteLength]);
     try {
-      return readFileSync(fd, 'utf8');
+      return readRegular(fd);
     } finally {
       closeSync(fd);
     }

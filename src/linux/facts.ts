@@ -10,6 +10,7 @@ import { RuntsError } from '../errors.ts';
 import { asksForLabels } from '../plan/labels.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
+import { readRegularFile } from './regular-file.ts';
 import { securityModules } from './security.ts';
 import { missingTargets } from './targets.ts';
 
@@ -60,9 +61,9 @@ function needsHome(spec: Spec): boolean {
 function containerPasswd(spec: Spec, rootfs: string): string | undefined {
   const mounted = (spec.mounts ?? []).findLast((m: Mount) => m.destination === '/etc/passwd')?.source;
   try {
-    if (mounted !== undefined) return readFileSync(mounted, 'utf8');
+    if (mounted !== undefined) return readRegularFile(mounted);
     const path = realpathSync(`${rootfs}/etc/passwd`);
-    return path.startsWith(`${realpathSync(rootfs)}/`) ? readFileSync(path, 'utf8') : undefined;
+    return path.startsWith(`${realpathSync(rootfs)}/`) ? readRegularFile(path) : undefined;
   } catch {
     return undefined;
   }
