@@ -31,10 +31,14 @@ export async function run(ctx: CommandContext): Promise<number> {
       'cannot exec in a paused container (use --ignore-paused to override)',
     );
   }
-  const process = execProcess(ctx, state, args);
+  let process = execProcess(ctx, state, args);
   const detach = ctx.flags.detach === true;
   const consoleSocket = text(ctx, 'console-socket');
   checkTerminal(process.terminal === true, detach, consoleSocket);
+  if (process.terminal === true && !detach) {
+    const { withHostSize } = await import('../terminal/size.ts');
+    process = withHostSize(process);
+  }
   const { catchSignals } = await import('../terminal/signals.ts');
   let signals: CaughtSignals | undefined;
   const start = (trace?: Trace): Promise<Executed> =>

@@ -51,6 +51,10 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   const bundle = bundlePath(ctx);
   const stateDir = stateDirectory(ctx.global.root, intent.id);
   const spec = withService(loadSpec(bundle), process.env, `${stateDir}/notify`);
+  if (intent.foreground && spec.process?.terminal === true) {
+    const { withHostSize } = await import('../terminal/size.ts');
+    spec.process = withHostSize(spec.process);
+  }
   const rootfs = rootfsPath(spec, bundle, intent.dryRun);
   const cgroup = cgroupOf(ctx, spec, intent);
   const facts = hostFacts(spec, rootfs, cgroup?.mountpoint ?? null);
