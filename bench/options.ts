@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseArgs } from 'node:util';
+import minimist from 'minimist';
 
 /** A fleet: so many containers, so many at a time. */
 export interface Fleet {
@@ -63,8 +63,12 @@ function positiveInteger(name: string, text: string, least: number): number {
   return value;
 }
 
-function list(values: readonly string[] | undefined): string[] {
-  return (values ?? []).flatMap((value) => value.split(',')).filter((value) => value !== '');
+/** minimist gives a list for an option that is repeated. */
+function list(values: readonly string[] | string | undefined): string[] {
+  return [values ?? []]
+    .flat()
+    .flatMap((value) => value.split(','))
+    .filter((value) => value !== '');
 }
 
 function fleet(text: string): Fleet {
@@ -83,25 +87,18 @@ function fleet(text: string): Fleet {
  * @throws Error naming the option that is wrong
  */
 export function parseOptions(args: readonly string[], resultsFolder: string): Options {
-  const { values } = parseArgs({
-    args: [...args],
-    allowPositionals: false,
-    options: {
-      rounds: { type: 'string' },
-      warmup: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      only: { type: 'string', multiple: true },
-      runtimes: { type: 'string', multiple: true },
-      profile: { type: 'string', multiple: true },
-      fleet: { type: 'string', multiple: true },
-      seed: { type: 'string', default: '1' },
-      json: { type: 'string' },
-      svg: { type: 'string' },
-      'no-memory': { type: 'boolean', default: false },
-      'no-syscalls': { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
+  const unknown: string[] = [];
+  const values = minimist([...args], {
+    string: ['rounds', 'warmup', 'only', 'runtimes', 'profile', 'fleet', 'seed', 'json', 'svg'],
+    // minimist reads --no-memory as memory: false.
+    boolean: ['quick', 'memory', 'syscalls', 'help'],
+    default: { seed: '1', memory: true, syscalls: true },
+    unknown: (name) => {
+      unknown.push(name);
+      return false;
     },
   });
+  if (unknown[0] !== undefined) throw new Error(`unknown option: ${unknown[0]}`);
   const file = (value: string | undefined, name: string): string | undefined => {
     if (value === '') return undefined;
     return value ?? (values.quick ? undefined : `${resultsFolder}/${name}`);
@@ -117,8 +114,8 @@ export function parseOptions(args: readonly string[], resultsFolder: string): Op
     seed: positiveInteger('seed', values.seed, 0),
     json: file(values.json, 'bench.json'),
     svg: file(values.svg, 'bench.svg'),
-    memory: !values['no-memory'],
-    syscalls: !values['no-syscalls'],
+    memory: values.memory,
+    syscalls: values.syscalls,
     help: values.help,
   };
 }

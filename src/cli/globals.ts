@@ -57,7 +57,7 @@ export function globalOptions(parsed: Parsed, log: LogOptions, caller: Caller): 
   return {
     ...log,
     root: resolveRoot(text(parsed, 'root'), caller),
-    rootExplicit: parsed.given.has('root'),
+    rootExplicit: parsed.flags.root !== undefined,
     systemdCgroup: cgroupManager === 'systemd',
     cgroupManager,
     rootless: rootless(text(parsed, 'rootless') ?? 'auto'),

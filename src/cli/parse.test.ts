@@ -253,7 +253,7 @@ test('the tables hold no contradiction', () => {
     const keys = flags.flatMap((flag) => [flag.name, ...(flag.short === undefined ? [] : [flag.short])]);
     assert.equal(new Set(keys).size, keys.length);
     for (const flag of flags) {
-      // minimist splits a name at a dot and takes a value after an equals sign.
+      // An equals sign ends a name.
       assert.match(flag.name, /^[a-z][a-z0-9-]+$/);
       assert.match(flag.short ?? 'x', /^[a-z]$/);
       assert.ok(flag.type === 'boolean' || flag.value !== undefined, `${flag.name} has a placeholder`);

@@ -1,15 +1,15 @@
 /**
- * Parsing of flags: Go's rules in front of minimist.
+ * Parsing of flags by Go's rules.
  *
- * Callers write flags as Go's flag package reads them (go-runc passes `-no-subreaper`), which minimist takes for a
- * heap of one-letter flags; it also reads `--no-pivot` as `pivot: false` and an id `1e3` as the number 1000. So
- * `scan` follows Go's rules by the command's table and writes each flag as `--name=value`, the one form that
- * minimist reads without guessing, and minimist collects the values. Operands never reach it.
+ * Callers write flags as Go's flag package reads them: go-runc passes `-no-subreaper`, and containerd puts a flag's
+ * value into the next argument whatever it looks like. What is a flag and which of them takes a value stands in the
+ * command's table. General parsers guess (minimist takes `-no-subreaper` for a heap of one-letter flags, reads
+ * `--no-pivot` as `pivot: false` and an id `1e3` as a number), and this runs at every start, before any of it is
+ * compiled: it calls nothing that is written in JavaScript itself, as the array methods with callbacks are.
  *
  * @module
  */
 
-import minimist from 'minimist';
 import { RuntsError } from '../errors.ts';
 import type { CommandSpec, FlagSpec, FlagValue } from './types.ts';
 
@@ -17,8 +17,6 @@ import type { CommandSpec, FlagSpec, FlagValue } from './types.ts';
 export interface Parsed {
   /** Values by long name; absent when neither given nor defaulted. */
   flags: Record<string, FlagValue>;
-  /** The flags that were given, by long name. */
-  given: ReadonlySet<string>;
   operands: string[];
   /** What is wrong with the list; `flags` then holds what came before. */
   error?: RuntsError;
@@ -32,46 +30,10 @@ export type FlagsEnd = 'first-operand' | 'known';
 
 /** Parses the flags of a table and the operands. Never throws; an error is in the result. */
 export function parseFlags(table: readonly FlagSpec[], argv: readonly string[], end: FlagsEnd): Parsed {
-  const scanned = scan(table, argv, end);
-  const given = new Set(scanned.flags.map(([flag]) => flag.name));
-  const values = given.size === 0 ? {} : read(table, scanned.flags);
   const flags: Record<string, FlagValue> = {};
-  for (const flag of table) {
-    const value = given.has(flag.name) ? collect(flag, values[flag.name]) : flag.default;
-    if (value !== undefined) flags[flag.name] = value;
-  }
-  return { flags, given, operands: scanned.operands, error: scanned.error };
-}
-
-/** minimist's reading of the flags. Its first call costs half a millisecond: not made for nothing. */
-function read(table: readonly FlagSpec[], flags: Scanned['flags']): Record<string, unknown> {
-  return minimist(
-    flags.map(([flag, value]) => `--${flag.name}=${value}`),
-    {
-      string: table.filter((flag) => flag.type !== 'boolean').map((flag) => flag.name),
-      boolean: table.filter((flag) => flag.type === 'boolean').map((flag) => flag.name),
-    },
-  );
-}
-
-/** The value in its type. Of a flag given more than once the last counts, unless it may be repeated. */
-function collect(flag: FlagSpec, value: unknown): FlagValue {
-  const list = (Array.isArray(value) ? value : [value]) as (string | boolean)[];
-  if (flag.repeat) return list.map(String);
-  const last = list.at(-1);
-  return flag.type === 'number' ? Number(last) : last;
-}
-
-interface Scanned {
-  flags: [FlagSpec, string][];
-  operands: string[];
-  error?: RuntsError;
-}
-
-function scan(table: readonly FlagSpec[], argv: readonly string[], end: FlagsEnd): Scanned {
-  const flags: [FlagSpec, string][] = [];
   const operands: string[] = [];
-  const fail = (message: string): Scanned => ({ flags, operands, error: usageError(message) });
+  const parsed: Parsed = { flags, operands };
+  for (const { name, default: value } of table) if (value !== undefined) flags[name] = value;
 
   for (let index = 0; index < argv.length; index++) {
     const arg = argv[index] as string;
@@ -88,54 +50,88 @@ function scan(table: readonly FlagSpec[], argv: readonly string[], end: FlagsEnd
       operands.push(arg);
       continue;
     }
-    const [, name = '', assigned] = /^--?([^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
-    const flag = table.find((candidate) => candidate.name === name || candidate.short === name);
+    const start = arg.startsWith('--') ? 2 : 1;
+    const equals = arg.indexOf('=', start);
+    const name = equals < 0 ? arg.slice(start) : arg.slice(start, equals);
+    const flag = findFlag(table, name);
     if (flag === undefined) {
       if (operands.length > 0) {
         operands.push(arg);
         continue;
       }
-      if (name === '' || name.startsWith('-')) return fail(`bad flag syntax: ${arg}`);
-      return fail(`flag provided but not defined: -${name}`);
+      const bad = name === '' || name.startsWith('-');
+      parsed.error = usageError(bad ? `bad flag syntax: ${arg}` : `flag provided but not defined: -${name}`);
+      break;
     }
-    let value = assigned;
-    if (value === undefined && flag.type === 'boolean') value = 'true';
     // As in Go the next argument is the value, whatever it looks like.
-    value ??= argv[++index];
-    if (value === undefined) return fail(`flag needs an argument: -${name}`);
-    const checked = check(flag, name, value);
-    if (checked instanceof RuntsError) return { flags, operands, error: checked };
-    flags.push([flag, checked]);
+    const text = equals >= 0 ? arg.slice(equals + 1) : flag.type === 'boolean' ? 'true' : argv[++index];
+    if (text === undefined) {
+      parsed.error = usageError(`flag needs an argument: -${name}`);
+      break;
+    }
+    const value = read(flag, name, text);
+    if (value instanceof RuntsError) {
+      parsed.error = value;
+      break;
+    }
+    // Of a flag given more than once the last counts, unless it may be repeated.
+    if (!flag.repeat) flags[flag.name] = value;
+    else if (Array.isArray(flags[flag.name])) (flags[flag.name] as string[]).push(text);
+    else flags[flag.name] = [text];
   }
-  return { flags, operands };
+  return parsed;
 }
 
-/** Checks a value and gives its canonical text. */
-function check(flag: FlagSpec, name: string, value: string): string | RuntsError {
-  if (flag.type === 'boolean') {
-    const truth = parseBool(value);
-    if (truth !== undefined) return String(truth);
-    return usageError(`invalid boolean value ${JSON.stringify(value)} for -${name}: parse error`);
+function findFlag(table: readonly FlagSpec[], name: string): FlagSpec | undefined {
+  for (const flag of table) if (flag.name === name || flag.short === name) return flag;
+  return undefined;
+}
+
+/** The value of a text in the flag's type, or what is wrong with it. */
+function read(flag: FlagSpec, name: string, text: string): string | number | boolean | RuntsError {
+  switch (flag.type) {
+    case 'string':
+      return text;
+    case 'boolean':
+      return (
+        parseBool(text) ??
+        usageError(`invalid boolean value ${JSON.stringify(text)} for -${name}: parse error`)
+      );
+    case 'number':
+      return readNumber(flag, name, text);
   }
-  if (flag.type === 'number') return checkNumber(flag, name, value);
-  return value;
 }
 
 /** Decimal digits only: `0x10`, `1e3`, ` 5` and `5x` are mistakes, not numbers. */
-function checkNumber(flag: FlagSpec, name: string, value: string): string | RuntsError {
+function readNumber(flag: FlagSpec, name: string, text: string): number | RuntsError {
   const { min = 0, max = 2 ** 31 - 1 } = flag;
   const wrong = (why: string) =>
-    usageError(`invalid value ${JSON.stringify(value)} for flag -${name}: ${why}`, `${min} to ${max}`);
-  if (!/^-?\d+$/.test(value)) return wrong('parse error');
-  const number = Number(value);
-  return number >= min && number <= max ? String(number) : wrong('value out of range');
+    usageError(`invalid value ${JSON.stringify(text)} for flag -${name}: ${why}`, `${min} to ${max}`);
+  if (!/^-?\d+$/.test(text)) return wrong('parse error');
+  const number = Number(text);
+  return number >= min && number <= max ? number : wrong('value out of range');
 }
 
 /** Go's strconv.ParseBool; undefined for anything else. */
 export function parseBool(text: string): boolean | undefined {
-  if (/^(1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(0|f|F|FALSE|false|False)$/.test(text)) return false;
-  return undefined;
+  switch (text) {
+    case '1':
+    case 't':
+    case 'T':
+    case 'TRUE':
+    case 'true':
+    case 'True':
+      return true;
+    case '0':
+    case 'f':
+    case 'F':
+    case 'FALSE':
+    case 'false':
+    case 'False':
+      return false;
+    default:
+      return undefined;
+  }
 }
 
 /** Checks the number of operands; the texts are runc's. */
