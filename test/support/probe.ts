@@ -12,7 +12,7 @@ const NAMESPACES = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
 
 /** A script of busybox's shell; its output is for {@link normalise}. */
 export const PROBE: string = `${printing({
-  arguments: 'tr "\\0" " " < /proc/1/cmdline',
+  arguments: 'tr "\\0" " " < /proc/1/cmdline; echo',
   environment: 'tr "\\0" "\\n" < /proc/1/environ | sort',
   cwd: 'pwd',
   umask: 'umask',
