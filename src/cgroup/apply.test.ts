@@ -92,7 +92,7 @@ test('a failure leaves the later limits alone', (t) => {
   assert.equal(readFileSync(`${mountpoint}/a/b/pids.max`, 'utf8'), '');
 });
 
-test('missing controllers are enabled from the top, one by one', (t) => {
+test('missing controllers are enabled from the top', (t) => {
   const mountpoint = hierarchy(t, {
     'cgroup.controllers': 'cpu memory',
     'cgroup.subtree_control': '',

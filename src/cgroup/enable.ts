@@ -34,7 +34,7 @@ export function enableControllers(
   let level = mountpoint;
   for (const name of names) {
     const child = `${level}/${name}`;
-    for (const controller of missingIn(child, available)) enable(level, controller, needed);
+    enableAll(level, missingIn(child, available), needed);
     level = child;
   }
 }
@@ -44,15 +44,37 @@ function missingIn(directory: string, available: readonly string[]): string[] {
   return available.filter((controller) => !there.includes(controller));
 }
 
-/** One at a time: the kernel takes a list as a whole or not at all. */
-function enable(parent: string, controller: string, needed: ReadonlySet<string>): void {
+/**
+ * All at once, which the kernel does as a whole or not at all, and else one by one.
+ *
+ * In a parent with processes only those that are needed are tried: the kernel would take the controllers that know
+ * threads, and make the parent threaded and its children useless for processes.
+ */
+function enableAll(parent: string, controllers: readonly string[], needed: ReadonlySet<string>): void {
+  if (controllers.length === 0) return;
   const path = `${parent}/cgroup.subtree_control`;
+  let busy = false;
   try {
-    writeControl(path, `+${controller}`);
+    writeControl(path, controllers.map((name) => `+${name}`).join(' '));
+    return;
   } catch (error) {
-    if (needed.has(controller)) throw notEnabled(parent, controller, error);
+    busy = errnoOf(error) === 'EBUSY';
+  }
+  const [threaded, domain] = [true, false].map((knows) =>
+    controllers.filter((name) => THREADED.includes(name) === knows),
+  );
+  for (const controller of [...domain!, ...threaded!]) {
+    if (busy && !needed.has(controller)) continue;
+    try {
+      writeControl(path, `+${controller}`);
+    } catch (error) {
+      if (needed.has(controller)) throw notEnabled(parent, controller, error);
+    }
   }
 }
+
+/** Controllers that can tell threads of a process apart; cgroup-v2.rst, Threads. */
+const THREADED: readonly string[] = ['cpu', 'cpuset', 'perf_event', 'pids'];
 
 function notEnabled(parent: string, controller: string, error: unknown): RuntsError {
   const path = `${parent}/cgroup.subtree_control`;

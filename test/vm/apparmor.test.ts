@@ -10,7 +10,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { securityModules } from '../../src/linux/security.ts';
-import { hasCommand, isRoot, type Runtime, runtimes, session, type TestSpec } from '../harness/index.ts';
+import {
+  hasCommand,
+  isRoot,
+  privateWorld,
+  type Runtime,
+  runtimes,
+  session,
+  type TestSpec,
+} from '../harness/index.ts';
 import { failureOf, JSON_LOG } from '../support/errors.ts';
 import { look, lookAt, scriptBundle } from '../support/inside.ts';
 
@@ -25,7 +33,7 @@ function reason(): string | false {
   return !hasCommand('apparmor_parser') && `needs apparmor_parser; ${vm}`;
 }
 
-const skip = reason();
+const skip = reason() || privateWorld().skip;
 
 /** Gives the text of profiles to the kernel, or takes them back. */
 function parser(action: '--replace' | '--remove'): void {
