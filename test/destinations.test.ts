@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { privateWorld, runtimes, temporaryFolder } from './harness/index.ts';
 import { failureOf, JSON_LOG } from './support/errors.ts';
-import { look, lookAt, testsOf } from './support/inside.ts';
+import { look, lookAt, printing, sectionsOf, testsOf } from './support/inside.ts';
 import { parseMountinfo } from './support/status.ts';
 
 const { skip } = privateWorld();
@@ -37,10 +37,10 @@ for (const runtime of runtimes()) {
       [`/${'long'.repeat(50)}`]: `/${'long'.repeat(50)}`,
     };
     let bundleRootfs = '';
-    const seen = look(
+    const { code, stdout, stderr } = lookAt(
       t,
       runtime,
-      { mounts: 'cat /proc/self/mountinfo', modes: 'stat -c %a /a /a/b /files /files/f' },
+      printing({ mounts: 'cat /proc/self/mountinfo', modes: 'stat -c %a /a /a/b /files /files/f' }),
       {
         own: (rootfs) => {
           bundleRootfs = rootfs;
@@ -52,6 +52,9 @@ for (const runtime of runtimes()) {
         },
       },
     );
+    assert.equal(code, 0);
+    assert.match(stderr, /^[^\n]*level=warning[^\n]*"relative\/path[^\n]* is relative[^\n]*\n$/);
+    const seen = sectionsOf(stdout);
     const points = parseMountinfo(seen.mounts!)
       .filter(({ source }) => source === 'of-test')
       .map(({ point }) => point);

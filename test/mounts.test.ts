@@ -458,9 +458,13 @@ for (const runtime of runtimes()) {
       ],
       [
         { destination: '/x', type: 'tmpfs', source: 'x', options: ['nonsense=1'] },
-        /mounts\[6\]: mount\(.*nonsense=1.*EINVAL/,
+        /mounts\[6\]: fsconfig\(.*"nonsense".*EINVAL.*: the option "nonsense=1" is refused: tmpfs: Unknown parameter 'nonsense'$/,
       ],
-      [{ destination: '/etc/passwd', source: '/usr', options: ['bind'] }, /mounts\[6\]: .*ENOTDIR/],
+      [
+        { destination: '/x', type: 'tmpfs', source: 'x', options: ['mode=700', 'size=abc'] },
+        /mounts\[6\]: mount\(.*EINVAL.*: the option "size=abc" is refused: tmpfs: Bad value for 'size'$/,
+      ],
+      [{ destination: '/etc/passwd', source: '/usr', options: ['bind'] }, /mounts\[6\]: .*not a directory/],
       [
         { destination: '/etc', source: '/etc/passwd', options: ['bind'] },
         /mounts\[6\]: .*EINVAL.*not a directory/,

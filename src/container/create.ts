@@ -220,6 +220,16 @@ const ACTIONS: {
     await writeIdMaps(creation.executor, linux.uidMappings ?? [], linux.gidMappings ?? []);
   },
 
+  userNamespace: async (creation, step) => {
+    const { makeUserNamespace } = await import('../linux/user-namespace.ts');
+    creation.handed[step.name] = await makeUserNamespace(step.uid, step.gid, step.field);
+  },
+
+  copyUp: async (creation, step) => {
+    const { copyUp } = await import('./copy-up.ts');
+    copyUp(creation.channel!, step);
+  },
+
   saveState: (creation, step) => {
     creation.state.phase = step.status;
     writeState(creation.state);
@@ -310,6 +320,10 @@ export async function createContainer(
 /** What went wrong, for the user. What killed init stands in the cgroup's counters, which are gone with it. */
 async function explain(error: unknown, { cgroup, state, prepared }: Creation): Promise<unknown> {
   const failure = error instanceof Unexpected ? await executorFailure(error, prepared) : error;
+  if (failure instanceof RuntsError && failure.details.field?.startsWith('mounts[')) {
+    const { explainMount } = await import('./diagnose.ts');
+    return explainMount(failure, prepared.spec);
+  }
   if (cgroup === null || !(failure instanceof RuntsError && failure.code === 'E_INIT')) return failure;
   const { oomFailure } = await import('../cgroup/oom.ts');
   return oomFailure(state.cgroup!) ?? failure;

@@ -10,7 +10,7 @@ import { describeCall } from '../../ffi/format.ts';
 import type { Op, Program } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
 import { RuntsError } from '../errors.ts';
-import { TAG } from '../plan/protocol.ts';
+import { readToldText, TAG, TOLD_FIELD } from '../plan/protocol.ts';
 import { SECCOMP_FIELD } from '../plan/seccomp.ts';
 import { remedy } from './remedies.ts';
 
@@ -25,23 +25,44 @@ export function initFailure(report: Report | null, program: Program, args: reado
   if (report.type !== 'fail') {
     return new RuntsError('E_INTERNAL', `the executor refused its tape: ${JSON.stringify(report)}`);
   }
-  const op = program.ops[report.index];
+  const { op, detail, values } = located(program.ops[report.index], report.text);
   const errno = errnoName(report.errno);
   const words = errnoText(report.errno);
   if (op?.field === 'process.args' || op?.field === 'process.args[0]')
     return commandFailure(args[0] ?? '', op, errno, words);
   const call =
-    op === undefined ? `operation ${report.index}` : op.kind === 'fail' ? (op.note ?? '') : describeCall(op);
+    op === undefined
+      ? `operation ${report.index}`
+      : op.kind === 'fail'
+        ? (op.note ?? '')
+        : describeCall(op, values);
   const field = op?.field;
-  // A text that is the field is for a reader who hasn't got the program.
-  const detail = report.text === '' || report.text === field ? '' : `: ${report.text.trim()}`;
   const syscall = op?.kind === 'syscall' ? op.name : undefined;
   const hint = op === undefined ? undefined : remedy(op, errno);
   return new RuntsError(
     'E_INIT',
-    `unable to start container process: ${field === undefined ? '' : `${field}: `}${call}: ${words} (${errno})${detail}`,
+    `unable to start container process: ${field === undefined ? '' : `${field}: `}${call}: ${words} (${errno})${detail === '' ? '' : `: ${detail}`}`,
     { field, syscall, errno, hint },
   );
+}
+
+/** The operation with what its report's text says about it. */
+function located(
+  op: Op | undefined,
+  report: string,
+): { op: Op | undefined; detail: string; values?: Record<string, string> } {
+  const text = report.replace(/\0+$/, '').trim();
+  if (op === undefined) return { op, detail: text };
+  // A text that is the field is for a reader who hasn't got the program.
+  if (op.field !== TOLD_FIELD) return { op, detail: text === op.field ? '' : text };
+  const { field, path } = readToldText(text);
+  const shown = JSON.stringify(path);
+  // Cells that hold the address of the path, or of a part of it.
+  return {
+    op: { ...op, field },
+    detail: op.kind === 'fail' ? shown : '',
+    values: { description: shown, step: shown },
+  };
 }
 
 function commandNotFound(command: string): RuntsError {

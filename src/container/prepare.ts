@@ -57,7 +57,9 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   }
   const rootfs = rootfsPath(spec, bundle, intent.dryRun);
   const cgroup = cgroupOf(ctx, spec, intent);
-  const facts = hostFacts(spec, rootfs, cgroup?.mountpoint ?? null);
+  const noPivot = ctx.flags['no-pivot'] === true;
+  const { dryRun } = intent;
+  const facts = hostFacts(spec, { rootfs, cgroupMount: cgroup?.mountpoint ?? null, noPivot, dryRun });
   const seccomp = spec.linux?.seccomp && (await seccompFilter(spec.linux.seccomp, ctx, intent));
   const options: PlanOptions = {
     id: intent.id,
@@ -69,7 +71,7 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
     cgroupPath: cgroup?.path ?? null,
     scope: cgroup?.scope,
     consoleSocket: text(ctx, 'console-socket'),
-    noPivot: ctx.flags['no-pivot'] === true,
+    noPivot,
     noNewKeyring: ctx.flags['no-new-keyring'] === true,
     preserveFds: preservedFds(ctx, intent.dryRun),
     pidFile: text(ctx, 'pid-file'),

@@ -6,7 +6,7 @@
 
 import type { Op } from '../../ffi/program.ts';
 
-/** Field prefix (or empty), system call (or empty), errno, remedy. The first match counts. */
+/** Field prefix with `[]` for an index (or empty), system call (or empty), errno, remedy. The first match counts. */
 const REMEDIES: readonly (readonly [field: string, syscall: string, errno: string, remedy: string])[] = [
   ['process.terminal', 'openat2', 'ENOENT', 'a terminal needs a devpts mounted at /dev/pts'],
   ['process.terminal', 'ioctl', 'EPERM', 'the terminal is the controlling terminal of another session'],
@@ -150,6 +150,12 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ],
   ['linux.devices', 'mknodat', 'EPERM', 'making device nodes needs CAP_MKNOD'],
   ['mounts', 'open_tree', 'ENOENT', 'the source does not exist on the host'],
+  [
+    'mounts',
+    'open_tree',
+    'EINVAL',
+    'the source is unbindable, or on a mount that this namespace doesn’t own',
+  ],
   ['mounts', 'openat2', 'ELOOP', 'the destination must not be a symlink'],
   [
     'mounts',
@@ -175,6 +181,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
     'EACCES',
     'the destination does not exist and the container’s root may not make it: the rootfs is not its own',
   ],
+  ['mounts', 'mkdirat', 'EPERM', 'the destination does not exist and can’t be made on that file system'],
   ['mounts', 'mkdirat', 'ENOENT', 'the destination does not exist and can’t be made on that file system'],
   ['mounts', 'move_mount', 'ENOTDIR', 'a folder can only be mounted on a folder, a file on a file'],
   [
@@ -186,6 +193,19 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ['mounts', 'mount', 'ENODEV', 'the kernel does not know this type of file system'],
   ['mounts', 'mount', 'EINVAL', 'the file system refuses one of the options: see dmesg'],
   ['mounts', 'mount', 'EPERM', 'not allowed in this user namespace'],
+  ['mounts', 'fsconfig', 'EINVAL', 'the file system refuses the option, or its value'],
+  [
+    'mounts[].uidMappings',
+    'mount_setattr',
+    'EPERM',
+    'mapping ids needs CAP_SYS_ADMIN over the file system: root of the host for the host’s files',
+  ],
+  [
+    'mounts[].uidMappings',
+    'mount_setattr',
+    'EINVAL',
+    'the file system can’t map ids, or the mount has a mapping already',
+  ],
   [
     'mounts',
     'mount_setattr',
@@ -199,7 +219,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
 
 /** A remedy for a failed operation, if one is known. */
 export function remedy(op: Op, errno: string): string | undefined {
-  const field = op.field ?? '';
+  const field = (op.field ?? '').replace(/\[\d+\]/g, '[]');
   const syscall = op.kind === 'syscall' ? op.name : '';
   return REMEDIES.find(([f, s, e]) => field.startsWith(f) && (s === '' || s === syscall) && e === errno)?.[3];
 }

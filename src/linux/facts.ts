@@ -5,11 +5,14 @@
  */
 
 import { readFileSync, realpathSync } from 'node:fs';
+import { ERRNO } from '../../ffi/constants/errno.ts';
+import { trySyscall } from '../../ffi/local.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
 import { asksForLabels } from '../plan/labels.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
+import { kernelMounts, mountOf } from './mountinfo.ts';
 import { readRegularFile } from './regular-file.ts';
 import { securityModules } from './security.ts';
 import { missingTargets } from './targets.ts';
@@ -20,8 +23,18 @@ export function machine(): Machine {
   throw new RuntsError('E_UNSUPPORTED', `there is no executor for the architecture ${process.arch}`);
 }
 
-/** Collects the facts that a config needs; `cgroupMount` is given because finding it may fail where it isn't needed. */
-export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null): HostFacts {
+/** What the caller knows and decides. */
+export interface FactsInput {
+  rootfs: string;
+  /** Given because finding it may fail where it isn't needed. */
+  cgroupMount: string | null;
+  noPivot: boolean;
+  /** Nothing native is called: the kernel is taken for a current one. */
+  dryRun: boolean;
+}
+
+/** Collects the facts that a config needs. */
+export function hostFacts(spec: Spec, { rootfs, cgroupMount, noPivot, dryRun }: FactsInput): HostFacts {
   return {
     machine: machine(),
     euid: process.geteuid?.() ?? 0,
@@ -35,6 +48,8 @@ export function hostFacts(spec: Spec, rootfs: string, cgroupMount: string | null
       spec.process?.cwd ?? '/',
     ]),
     rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
+    kernelMounts: noPivot ? kernelMounts(rootfs) : undefined,
+    mountSetattr: dryRun || hasMountSetattr(),
   };
 }
 
@@ -73,21 +88,8 @@ function sharesRoot(spec: Spec): boolean {
   return (spec.linux?.rootfsPropagation ?? '').endsWith('shared');
 }
 
-/** The mount point that holds a path: the longest one in /proc/self/mountinfo that is a prefix of it. */
-export function mountOf(path: string): string {
-  return longestPrefix(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path));
-}
-
-/** As mountOf, of given text: proc_pid_mountinfo(5), field 5, with octal escapes. */
-export function longestPrefix(mountinfo: string, path: string): string {
-  let longest = '/';
-  for (const line of mountinfo.split('\n')) {
-    const field = line.split(' ')[4];
-    if (field === undefined) continue;
-    const point = field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    if (point.length > longest.length && (path === point || path.startsWith(`${point}/`))) longest = point;
-  }
-  return longest;
+/** Linux 5.12. A seccomp filter around the runtime can make it fail otherwise than a kernel without it. */
+function hasMountSetattr(): boolean {
+  // size 0: refused before anything is looked at
+  return trySyscall('mount_setattr', [-1, '', 0, null, 0]) === -ERRNO.EINVAL;
 }

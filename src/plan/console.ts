@@ -8,10 +8,11 @@
  * @module
  */
 
-import { AT, MOVE_MOUNT, O, TIOC } from '../../ffi/constants/index.ts';
+import { AT, O, TIOC } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import type { Box } from '../spec/types.ts';
+import { planAttach } from './mount-attributes.ts';
 import { FD } from './protocol.ts';
 import { planSendDescriptor } from './rights.ts';
 import type { RootAccess } from './root.ts';
@@ -39,18 +40,11 @@ export function openTerminal(ctx: PlanContext, root: RootAccess, size: Box | und
 export function planConsole(ctx: PlanContext, root: RootAccess, size: Box | undefined): Cell {
   const { program } = ctx;
   const { peer } = openTerminal(ctx, root, size);
-  const tree = program.cell('consoleTree');
-  const target = program.cell('console');
+  const { tree, target } = root;
   program.within('process.terminal', () => {
     program.call('open_tree', [valueIn(peer), '', AT.EMPTY_PATH | cloneTree(false)], { store: tree });
-    root.ensureFile('/dev/console', target);
-    program.call('move_mount', [
-      valueIn(tree),
-      '',
-      valueIn(target),
-      '',
-      MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH,
-    ]);
+    root.openTarget('/dev/console', 'file', 'process.terminal');
+    planAttach(ctx, tree, target);
     program.call('close', [valueIn(tree)]);
     program.call('close', [valueIn(target)]);
   });

@@ -7,27 +7,27 @@
  * @module
  */
 
-import { AT, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O } from '../../ffi/constants/index.ts';
+import { AT, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
-import { Program, type ProgramBuilder, valueIn, words } from '../../ffi/program.ts';
+import { Program, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Hooks, Process, Spec } from '../spec/types.ts';
 import { planAnyProcessor } from './affinity.ts';
 import { type CgroupSteps, planCgroup } from './cgroup.ts';
 import { planConsole } from './console.ts';
 import { planDevices } from './devices.ts';
+import type { MountMappings } from './idmap.ts';
 import { planLabels, planOpenProc, requireModules } from './labels.ts';
-import { devIsBound, planMounts } from './mounts.ts';
+import { devIsBound, planMountSources, planMounts } from './mounts.ts';
 import { clonesIntoCgroup, hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
 import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
 import { planProcess, planSession, stringAddress } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
-import { cloneTree, RootAccess } from './root.ts';
+import { RootAccess } from './root.ts';
+import { planEnterRoot, planFirstPropagation, planReadonlyRoot, planRootMount } from './rootfs.ts';
 import { FILTER_NAME } from './seccomp.ts';
 import { planSysctls } from './sysctl.ts';
 import type { HostFacts, HostStep, Plan, PlanContext, PlanOptions } from './types.ts';
-
-const MOUNT_ATTR_SIZE = 32;
 
 /** Hooks that run between the mounts and the change of root, in order. */
 export const CREATE_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const;
@@ -60,10 +60,11 @@ export function planInto<P extends ProgramBuilder>(
     ctx.warnings.push('linux.personality.flags: no flag is defined: ignored');
   }
   const hooks = createHooks(spec.hooks);
-  planInit(ctx, spec, process, hooks.length > 0);
+  const mappings = planInit(ctx, spec, process, hooks.length > 0);
   const cgroup = planCgroup(spec, options);
   ctx.warnings.push(...cgroup.warnings);
-  return { host: hostSteps(spec, options, hooks, cgroup), program, warnings: ctx.warnings };
+  const host = hostSteps(spec, options, hooks, cgroup, { mappings, whileMounting: ctx.steps ?? [] });
+  return { host, program, warnings: ctx.warnings };
 }
 
 function requireProcess(spec: Spec): Process {
@@ -98,6 +99,7 @@ function hostSteps(
   options: PlanOptions,
   hooks: ReturnType<typeof createHooks>,
   cgroup: CgroupSteps,
+  mounts: { mappings: MountMappings; whileMounting: readonly HostStep[] },
 ): HostStep[] {
   const namespaces = spec.linux?.namespaces ?? [];
   const terminal = spec.process?.terminal === true;
@@ -121,6 +123,8 @@ function hostSteps(
     steps.push({ step: 'console', path: options.consoleSocket ?? '(foreground)' });
     fds.push('console');
   }
+  steps.push(...mounts.mappings.steps);
+  fds.push(...mounts.mappings.descriptors);
   steps.push({ step: 'spawn', fds });
   if (isNewNamespace(namespaces, 'user')) {
     steps.push({ step: 'await', note: 'MAP_IDS' });
@@ -136,6 +140,7 @@ function hostSteps(
   }
   // The state names the cgroup already, through which a killed runtime's container is found; without one by its pid.
   if (hooks.length > 0 || options.cgroupPath === null) steps.push({ step: 'saveState', status: 'creating' });
+  steps.push(...mounts.whileMounting);
   if (hooks.length > 0) {
     steps.push({ step: 'await', note: 'HOOKS' });
     // Hooks find the limits in force; some change the device rules.
@@ -180,14 +185,14 @@ function netDevices({ linux }: Spec): [from: string, to: string][] {
 }
 
 /** Everything that the executor does. */
-function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: boolean): void {
+function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: boolean): MountMappings {
   const { program } = ctx;
   const linux = spec.linux ?? {};
-  const mounts = spec.mounts ?? [];
   const scratch = program.cell('scratch');
 
   if (process.oomScoreAdj !== undefined) planOomScore(ctx, process.oomScoreAdj, scratch);
   const proc = planOpenProc(ctx, process);
+  const mounts = planMountSources(ctx, spec);
   planNamespaces(ctx, linux, scratch);
   planAnyProcessor(program);
   if (netDevices(spec).length > 0) {
@@ -200,14 +205,14 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   planSession(ctx, process, proc, 'new');
   planLabels(ctx, process, proc);
   program.call('umask', [0], { note: 'modes are meant as given' });
-  planPropagation(ctx, linux.rootfsPropagation);
+  planFirstPropagation(ctx, linux.rootfsPropagation);
 
   const root = new RootAccess(program, ctx.facts.missingTargets);
   planRootMount(ctx, root);
   const masked = linux.maskedPaths ?? [];
   const maskSource = masked.length > 0 ? planMaskSource(ctx) : undefined;
-  const readonlyLater = planMounts(ctx, root, mounts);
-  if (!devIsBound(mounts)) planDevices(ctx, root, linux.devices ?? []);
+  const { dev, atTheEnd } = planMounts(ctx, root, spec, mounts);
+  if (!devIsBound(spec.mounts ?? [])) planDevices(ctx, root, linux.devices ?? [], dev);
   const terminal = process.terminal === true ? planConsole(ctx, root, process.consoleSize) : undefined;
   planCwd(ctx, root, process.cwd);
 
@@ -222,11 +227,13 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   planSysctls(ctx, root, linux.sysctl ?? {});
   planReadonlyPaths(ctx, root, linux.readonlyPaths ?? []);
   if (maskSource !== undefined) planMaskedPaths(ctx, root, masked, maskSource);
-  for (const later of readonlyLater) later();
+  for (const later of atTheEnd) later();
   if (spec.root?.readonly === true) planReadonlyRoot(ctx, root);
-  planPivot(ctx, root, linux.rootfsPropagation);
+  planEnterRoot(ctx, root, linux.rootfsPropagation);
 
   planProcess(ctx, process, linux, terminal, scratch);
+  root.finish();
+  return mounts.mappings;
 }
 
 /** Written while /proc is the host's and the rights are the runtime's; the container's processes inherit it. */
@@ -240,51 +247,13 @@ function planOomScore(ctx: PlanContext, score: number, scratch: Cell): void {
   });
 }
 
-const PROPAGATION: Record<string, number> = {
-  private: MS.PRIVATE,
-  rprivate: MS.PRIVATE | MS.REC,
-  slave: MS.SLAVE,
-  rslave: MS.SLAVE | MS.REC,
-  shared: MS.SHARED,
-  rshared: MS.SHARED | MS.REC,
-  unbindable: MS.UNBINDABLE,
-  runbindable: MS.UNBINDABLE | MS.REC,
-};
-
-/** By default nothing that the container mounts reaches the host, while the host's later mounts come in. */
-function planPropagation(ctx: PlanContext, propagation: string | undefined): void {
-  let flags =
-    propagation === undefined || propagation === ''
-      ? MS.SLAVE | MS.REC
-      : (PROPAGATION[propagation] ?? MS.SLAVE | MS.REC);
-  // an unbindable root could not be bound to itself; planPivot makes it so at last
-  if ((flags & MS.UNBINDABLE) !== 0) flags = (flags & ~MS.UNBINDABLE) | MS.PRIVATE;
-  ctx.program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
-  if ((flags & MS.SHARED) !== 0 && ctx.facts.rootfsMount !== undefined) {
-    // pivot_root(2) refuses a root whose parent mount is shared
-    ctx.program.call('mount', [null, ctx.facts.rootfsMount, null, MS.PRIVATE, null], {
-      field: 'linux.rootfsPropagation',
-    });
-  }
-}
-
-/** The rootfs as a mount of its own, at its own place. */
-function planRootMount(ctx: PlanContext, root: RootAccess): void {
-  const { program, options } = ctx;
-  program.within('root.path', () => {
-    program.call('open_tree', [AT.FDCWD, options.rootfs, cloneTree(true)], { store: root.fd });
-    program.call('move_mount', [valueIn(root.fd), '', AT.FDCWD, options.rootfs, MOVE_MOUNT.F_EMPTY_PATH]);
-  });
-}
-
 /** A working directory that isn't there is made, as every runtime does. */
 function planCwd(ctx: PlanContext, root: RootAccess, cwd: string): void {
   if (cwd === '/') return;
   const { program } = ctx;
   program.within('process.cwd', () => {
-    const folder = program.cell('cwdFolder');
-    root.ensureDirectory(cwd, folder);
-    program.call('close', [valueIn(folder)]);
+    root.openTarget(cwd, 'folder', 'process.cwd');
+    program.call('close', [valueIn(root.target)]);
   });
 }
 
@@ -294,41 +263,4 @@ function planNames(ctx: PlanContext, spec: Spec): void {
   if (spec.hostname) program.call('sethostname', [spec.hostname, size(spec.hostname)], { field: 'hostname' });
   if (spec.domainname)
     program.call('setdomainname', [spec.domainname, size(spec.domainname)], { field: 'domainname' });
-}
-
-function planReadonlyRoot(ctx: PlanContext, root: RootAccess): void {
-  ctx.program.call(
-    'mount_setattr',
-    [valueIn(root.fd), '', AT.EMPTY_PATH, words('mount_attr', [MOUNT_ATTR.RDONLY, 0, 0, 0]), MOUNT_ATTR_SIZE],
-    { field: 'root.readonly' },
-  );
-}
-
-/** pivot_root(".", ".") puts the old root on top of the new one, where it is detached: pivot_root(2), NOTES. */
-function planPivot(ctx: PlanContext, root: RootAccess, propagation: string | undefined): void {
-  const { program, options } = ctx;
-  program.within('root.path', () => {
-    program.call('fchdir', [valueIn(root.fd)]);
-    if (options.noPivot) {
-      program.call('mount', ['.', '/', null, MS.MOVE, null]);
-      program.call('chroot', ['.']);
-    } else {
-      const shared = ((PROPAGATION[propagation ?? ''] ?? 0) & MS.SHARED) !== 0;
-      const old = program.cell('oldRoot');
-      if (shared) program.call('openat', [AT.FDCWD, '/', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: old });
-      program.call('pivot_root', ['.', '.']);
-      if (shared) {
-        // or the unmount of the old root would reach the host
-        program.call('fchdir', [valueIn(old)]);
-        program.call('mount', [null, '.', null, MS.SLAVE | MS.REC, null]);
-        program.call('close', [valueIn(old)]);
-      }
-      program.call('umount2', ['.', MNT.DETACH]);
-    }
-    program.call('chdir', ['/']);
-    const flags = PROPAGATION[propagation ?? ''];
-    if (flags !== undefined && (flags & MS.PRIVATE) === 0) {
-      program.call('mount', [null, '/', null, flags, null], { field: 'linux.rootfsPropagation' });
-    }
-  });
 }

@@ -7,13 +7,18 @@
  */
 
 import { posix } from 'node:path';
-import { ACCESS, AT, ERRNO, MOVE_MOUNT, O, S, STATX } from '../../ffi/constants/index.ts';
-import type { Cell, Label } from '../../ffi/program.ts';
-import { addressOf, valueIn } from '../../ffi/program.ts';
+import { ACCESS, AT, ERRNO, O, S } from '../../ffi/constants/index.ts';
+import type { Cell, CellValue, Label } from '../../ffi/program.ts';
+import { bytes, valueIn } from '../../ffi/program.ts';
 import type { LinuxDevice } from '../spec/types.ts';
+import { planAttach } from './mount-attributes.ts';
+import { planFileType } from './opened.ts';
 import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import type { PlanContext } from './types.ts';
+
+/** A string, or the address of one. */
+type Text = string | CellValue;
 
 /** A device as it is to be made. */
 interface Device {
@@ -24,18 +29,16 @@ interface Device {
   mode: number;
   uid: number;
   gid: number;
-  /** By the config; the others are those that every container has. */
-  listed: boolean;
   field: string;
 }
 
-const DEFAULT_DEVICES: readonly (readonly [path: string, major: number, minor: number])[] = [
-  ['/dev/null', 1, 3],
-  ['/dev/zero', 1, 5],
-  ['/dev/full', 1, 7],
-  ['/dev/random', 1, 8],
-  ['/dev/urandom', 1, 9],
-  ['/dev/tty', 5, 0],
+const DEFAULT_DEVICES: readonly (readonly [name: string, major: number, minor: number])[] = [
+  ['null', 1, 3],
+  ['zero', 1, 5],
+  ['full', 1, 7],
+  ['random', 1, 8],
+  ['urandom', 1, 9],
+  ['tty', 5, 0],
 ];
 
 const SYMLINKS: readonly (readonly [target: string, name: string])[] = [
@@ -55,22 +58,9 @@ export function makeDevice(major: number, minor: number): number {
   return (minor & 0xff) | ((major & 0xfff) << 8) | ((minor & ~0xff) << 12);
 }
 
-/** A device of the config with the path of a default one takes its place. */
-function devicesToMake(devices: readonly LinuxDevice[]): Device[] {
+/** Of several with the same path the last one counts. */
+function listedDevices(devices: readonly LinuxDevice[]): Device[] {
   const made = new Map<string, Device>();
-  for (const [path, major, minor] of DEFAULT_DEVICES) {
-    made.set(path, {
-      path,
-      type: 'c',
-      major,
-      minor,
-      mode: 0o666,
-      uid: 0,
-      gid: 0,
-      listed: false,
-      field: 'linux.devices',
-    });
-  }
   devices.forEach((d, i) => {
     const path = posix.normalize(d.path);
     made.set(path, {
@@ -81,32 +71,35 @@ function devicesToMake(devices: readonly LinuxDevice[]): Device[] {
       mode: d.fileMode ?? 0o666,
       uid: d.uid ?? 0,
       gid: d.gid ?? 0,
-      listed: true,
       field: `linux.devices[${i}]`,
     });
   });
   return [...made.values()];
 }
 
-/** Appends the devices, symlinks and /dev/ptmx. */
-export function planDevices(ctx: PlanContext, root: RootAccess, devices: readonly LinuxDevice[]): void {
+/**
+ * Appends the devices, symlinks and /dev/ptmx.
+ *
+ * @param fresh - descriptor of a /dev with nothing in it that we haven't put there; closed
+ */
+export function planDevices(
+  ctx: PlanContext,
+  root: RootAccess,
+  devices: readonly LinuxDevice[],
+  fresh: Cell | undefined,
+): void {
   const { program } = ctx;
-  const dev = program.cell('dev');
-  const other = program.cell('parent');
-  const outcome = program.cell('made');
-  const tree = program.cell('device');
-  const target = program.cell('node');
-  root.ensureDirectory('/dev', dev);
-  for (const device of devicesToMake(devices)) {
-    program.within(device.field, () => {
-      const inDev = posix.dirname(device.path) === '/dev';
-      if (!inDev) root.ensureDirectory(posix.dirname(device.path), other);
-      const parent = inDev ? dev : other;
-      if (ctx.userNamespace) bindDevice(ctx, device, parent, tree, target);
-      else makeNode(ctx, device, parent, outcome, tree, target);
-      if (!inDev) program.call('close', [valueIn(other)]);
-    });
+  const dev = fresh ?? program.cell('dev');
+  if (fresh === undefined) {
+    // The image's own, or what is mounted there: wherever it lies in the root.
+    program.call('mkdirat', [valueIn(root.fd), 'dev', 0o755], { tolerate: ['EEXIST'] });
+    root.open('/dev', dev, { flags: O.PATH | O.DIRECTORY });
   }
+  const listed = listedDevices(devices);
+  const taken = new Set(listed.map(({ path }) => path));
+  const defaults = DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`));
+  program.within('linux.devices', () => planDefaults(ctx, dev, defaults, fresh !== undefined));
+  for (const device of listed) program.within(device.field, () => planListed(ctx, root, device, dev));
   program.within('linux.devices', () => {
     for (const [to, name] of SYMLINKS)
       program.call('symlinkat', [to, valueIn(dev), name], { tolerate: ['EEXIST'] });
@@ -118,22 +111,76 @@ export function planDevices(ctx: PlanContext, root: RootAccess, devices: readonl
     program.call('symlinkat', ['/proc/kcore', valueIn(dev), 'core'], { tolerate: ['EEXIST'] });
     program.place(noCore);
     // an image's own /dev/ptmx would reach the host's terminals
-    program.call('unlinkat', [valueIn(dev), 'ptmx', 0], { tolerate: ['ENOENT'] });
+    if (fresh === undefined || taken.has('/dev/ptmx'))
+      program.call('unlinkat', [valueIn(dev), 'ptmx', 0], { tolerate: ['ENOENT'] });
     program.call('symlinkat', ['pts/ptmx', valueIn(dev), 'ptmx']);
   });
   program.call('close', [valueIn(dev)]);
 }
 
-function makeNode(
+/** The devices that every container has. */
+function planDefaults(
   ctx: PlanContext,
-  device: Device,
-  parent: Cell,
-  outcome: Cell,
-  tree: Cell,
-  target: Cell,
+  dev: Cell,
+  devices: readonly (readonly [name: string, major: number, minor: number])[],
+  fresh: boolean,
 ): void {
+  if (devices.length === 0) return;
+  const { program } = ctx;
+  const done = program.label('done');
+  if (!ctx.userNamespace) {
+    const outcome = program.cell('made');
+    const denied = program.label('denied');
+    devices.forEach(([name, major, minor], i) => {
+      // The right to make device nodes is there for all of them or for none; but none is used for one that exists.
+      const probe = i === 0 || !fresh;
+      program.call('mknodat', [valueIn(dev), name, S.IFCHR | 0o666, makeDevice(major, minor)], {
+        ...(probe ? { store: outcome } : {}),
+        tolerate: probe ? ['EEXIST', 'EPERM'] : ['EEXIST'],
+      });
+      if (probe) program.jumpIf(valueIn(outcome), '==', -ERRNO.EPERM, denied);
+    });
+    program.jump(done);
+    program.place(denied);
+  }
+  // Without it (in a user namespace, in a container) the host's own serve.
+  const size = Math.max(...devices.map(([name]) => name.length)) + '/dev/'.length + 1;
+  const table = new Uint8Array(devices.length * size);
+  devices.forEach(([name], i) => {
+    table.set(new TextEncoder().encode(`/dev/${name}`), i * size);
+  });
+  const path = program.cell('path');
+  const name = program.cell('name');
+  const left = program.cell('left');
+  const again = program.label('again');
+  program.set(path, bytes(table, `[${devices.map(([n]) => `"/dev/${n}"`).join(', ')}]`));
+  program.set(left, devices.length);
+  program.place(again);
+  program.set(name, valueIn(path), '+', '/dev/'.length);
+  planBindDevice(ctx, valueIn(path), dev, valueIn(name));
+  program.set(path, valueIn(path), '+', size);
+  program.set(left, valueIn(left), '+', -1);
+  program.jumpIf(valueIn(left), '!=', 0, again);
+  program.place(done);
+}
+
+/** A device of the config. */
+function planListed(ctx: PlanContext, root: RootAccess, device: Device, dev: Cell): void {
+  const { program } = ctx;
+  const folder = posix.dirname(device.path);
+  const name = posix.basename(device.path);
+  const parent = folder === '/dev' ? dev : root.target;
+  if (parent !== dev) root.openTarget(folder, 'folder', device.field);
+  // Anybody may make a FIFO.
+  if (ctx.userNamespace && device.type !== 'p') planBindDevice(ctx, device.path, parent, name);
+  else planNode(ctx, device, parent);
+  if (parent !== dev) program.call('close', [valueIn(parent)]);
+}
+
+function planNode(ctx: PlanContext, device: Device, parent: Cell): void {
   const { program } = ctx;
   const name = posix.basename(device.path);
+  const outcome = program.cell('made');
   const made = program.label('made');
   program.call(
     'mknodat',
@@ -145,10 +192,10 @@ function makeNode(
     ],
     { store: outcome, tolerate: ['EEXIST', 'EPERM'] },
   );
-  if (device.listed) planExisting(ctx, device, parent, outcome, target, made);
+  planExisting(ctx, device, parent, outcome, made);
   program.jumpIf(valueIn(outcome), '!=', -ERRNO.EPERM, made);
   // no right to make device nodes (a container in a container): the host's own serves
-  bindDevice(ctx, device, parent, tree, target);
+  planBindDevice(ctx, device.path, parent, name);
   program.place(made);
   if (device.uid !== 0 || device.gid !== 0) {
     program.call('fchownat', [valueIn(parent), name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW]);
@@ -156,26 +203,17 @@ function makeNode(
 }
 
 /** What stands in the place of a device of the config must be that device, or it is an error ("Devices"). */
-function planExisting(
-  ctx: PlanContext,
-  device: Device,
-  parent: Cell,
-  outcome: Cell,
-  target: Cell,
-  made: Label,
-): void {
+function planExisting(ctx: PlanContext, device: Device, parent: Cell, outcome: Cell, made: Label): void {
   const { program } = ctx;
+  const target = program.cell('node');
   const statx = program.cell('existing', STATX_SIZE);
   const other = program.label('other');
   const fresh = program.label('fresh');
   program.jumpIf(valueIn(outcome), '!=', -ERRNO.EEXIST, fresh);
   openChild(ctx, parent, posix.basename(device.path), target);
-  program.call('statx', [valueIn(target), '', AT.EMPTY_PATH, STATX.TYPE, addressOf(statx)]);
+  planFileType(program, target, statx);
   const type = FILE_TYPE[device.type] ?? S.IFCHR;
-  // stx_mode: bits 32 to 47 of the word at 24, of which the upper four are the type
-  program.set(outcome, valueIn(statx, 24), '>>', 32);
-  program.set(outcome, valueIn(outcome), '&', S.IFMT);
-  program.jumpIf(valueIn(outcome), '!=', type, other);
+  program.jumpIf(valueIn(statx), '!=', type, other);
   if (type !== S.IFIFO) {
     // stx_rdev_major and stx_rdev_minor
     const number = BigInt(device.major) | (BigInt(device.minor) << 32n);
@@ -188,24 +226,20 @@ function planExisting(
   program.place(fresh);
 }
 
-function bindDevice(ctx: PlanContext, device: Device, parent: Cell, tree: Cell, target: Cell): void {
+/** Binds a device of the host onto a file of its name. */
+function planBindDevice(ctx: PlanContext, path: Text, parent: Cell, name: Text): void {
   const { program } = ctx;
-  const name = posix.basename(device.path);
-  program.call('open_tree', [AT.FDCWD, device.path, cloneTree(false)], { store: tree });
+  const tree = program.cell('device');
+  const target = program.cell('node');
+  program.call('open_tree', [AT.FDCWD, path, cloneTree(false)], { store: tree });
   program.call('mknodat', [valueIn(parent), name, S.IFREG | 0o666, 0], { tolerate: ['EEXIST'] });
   openChild(ctx, parent, name, target);
-  program.call('move_mount', [
-    valueIn(tree),
-    '',
-    valueIn(target),
-    '',
-    MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH,
-  ]);
+  planAttach(ctx, tree, target);
   program.call('close', [valueIn(tree)]);
   program.call('close', [valueIn(target)]);
 }
 
 /** One plain component below a descriptor, never a symlink. */
-function openChild(ctx: PlanContext, parent: Cell, name: string, into: Cell): void {
+function openChild(ctx: PlanContext, parent: Cell, name: Text, into: Cell): void {
   ctx.program.call('openat', [valueIn(parent), name, O.PATH | O.NOFOLLOW | O.CLOEXEC], { store: into });
 }

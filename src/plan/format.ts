@@ -58,6 +58,10 @@ function describe(step: HostStep): string | string[] {
       return step.names.map(([from, to]) => `move network device   ${from} as ${to}`);
     case 'notifySocket':
       return `${step.bind ? 'listen on             ' : 'make folder           '}${step.path}`;
+    case 'userNamespace':
+      return `make user namespace   @${step.name} uid [${step.uid.map(map).join(', ')}] gid [${step.gid.map(map).join(', ')}]`;
+    case 'copyUp':
+      return `wait for              COPY_UP, and copy ${step.path}`;
     case 'pidfdSocket':
       return `send pidfd            ${step.path}`;
     case 'pidFile':

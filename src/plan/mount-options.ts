@@ -13,19 +13,18 @@ import { MOUNT_ATTR, MS } from '../../ffi/constants/index.ts';
 type Effect =
   /** Per-mount attributes to set and to clear; `recursive`: on the whole tree. */
   | { kind: 'attribute'; set: number; clear: number; recursive: boolean }
-  /** A flag of the super block, passed to the file system by name. */
-  | { kind: 'superblock'; name: string }
+  /** A flag of mount(2) that is the super block's, or the call's own. */
+  | { kind: 'flag'; flag: number; on: boolean }
   | { kind: 'propagation'; flag: number; recursive: boolean }
   | { kind: 'bind'; recursive: boolean }
+  | { kind: 'idmap'; recursive: boolean }
+  | { kind: 'tmpcopyup' }
+  | { kind: 'remount' }
   | { kind: 'ignored' };
 
 const ATIME = MOUNT_ATTR._ATIME;
 
-function attribute(set: number, clear = 0, recursive = false): Effect {
-  return { kind: 'attribute', set, clear, recursive };
-}
-
-/** Each attribute option exists plain and with a leading `r` for the whole tree. */
+/** Attributes of a mount: what is set and what is cleared. */
 const ATTRIBUTES: Record<string, readonly [set: number, clear: number]> = {
   ro: [MOUNT_ATTR.RDONLY, 0],
   rw: [0, MOUNT_ATTR.RDONLY],
@@ -55,32 +54,58 @@ const PROPAGATION: Record<string, number> = {
   unbindable: MS.UNBINDABLE,
 };
 
-const TABLE: ReadonlyMap<string, Effect> = new Map<string, Effect>([
-  ...Object.entries(ATTRIBUTES).flatMap(([name, [set, clear]]): [string, Effect][] => [
-    [name, attribute(set, clear)],
-    [`r${name}`, attribute(set, clear, true)],
-  ]),
-  ...Object.entries(PROPAGATION).flatMap(([name, flag]): [string, Effect][] => [
-    [name, { kind: 'propagation', flag, recursive: false }],
-    [`r${name}`, { kind: 'propagation', flag, recursive: true }],
-  ]),
-  ['bind', { kind: 'bind', recursive: false }],
-  ['rbind', { kind: 'bind', recursive: true }],
-  ['sync', { kind: 'superblock', name: 'sync' }],
-  ['dirsync', { kind: 'superblock', name: 'dirsync' }],
-  ['mand', { kind: 'superblock', name: 'mand' }],
-  ['lazytime', { kind: 'superblock', name: 'lazytime' }],
-  // The defaults, and what has no meaning for a fresh mount:
-  ['defaults', { kind: 'ignored' }],
-  ['async', { kind: 'ignored' }],
-  ['nomand', { kind: 'ignored' }],
-  ['nolazytime', { kind: 'ignored' }],
-  ['iversion', { kind: 'ignored' }],
-  ['noiversion', { kind: 'ignored' }],
-  ['silent', { kind: 'ignored' }],
-  ['loud', { kind: 'ignored' }],
-  ['remount', { kind: 'ignored' }],
-]);
+/** Flags by option, set or cleared. */
+const FLAGS: Record<string, readonly [flag: number, on: boolean]> = {
+  sync: [MS.SYNCHRONOUS, true],
+  async: [MS.SYNCHRONOUS, false],
+  dirsync: [MS.DIRSYNC, true],
+  mand: [MS.MANDLOCK, true],
+  nomand: [MS.MANDLOCK, false],
+  lazytime: [MS.LAZYTIME, true],
+  nolazytime: [MS.LAZYTIME, false],
+  iversion: [MS.I_VERSION, true],
+  noiversion: [MS.I_VERSION, false],
+  silent: [MS.SILENT, true],
+  loud: [MS.SILENT, false],
+};
+
+const OTHERS: Record<string, Effect> = {
+  bind: { kind: 'bind', recursive: false },
+  rbind: { kind: 'bind', recursive: true },
+  idmap: { kind: 'idmap', recursive: false },
+  ridmap: { kind: 'idmap', recursive: true },
+  tmpcopyup: { kind: 'tmpcopyup' },
+  remount: { kind: 'remount' },
+  defaults: { kind: 'ignored' },
+};
+
+/** What an option does; undefined for data of the file system. */
+function effectOf(option: string): Effect | undefined {
+  if (Object.hasOwn(OTHERS, option)) return OTHERS[option];
+  if (Object.hasOwn(FLAGS, option)) {
+    const [flag, on] = FLAGS[option]!;
+    return { kind: 'flag', flag, on };
+  }
+  return (
+    treeEffect(option, false) ?? (option.startsWith('r') ? treeEffect(option.slice(1), true) : undefined)
+  );
+}
+
+/** Options that exist plain and, with a leading `r`, for the whole tree. */
+function treeEffect(name: string, recursive: boolean): Effect | undefined {
+  if (Object.hasOwn(ATTRIBUTES, name)) {
+    const [set, clear] = ATTRIBUTES[name]!;
+    return { kind: 'attribute', set, clear, recursive };
+  }
+  if (Object.hasOwn(PROPAGATION, name)) return { kind: 'propagation', flag: PROPAGATION[name]!, recursive };
+  return undefined;
+}
+
+/** An option for the file system itself: `size=64k`, or a name without a value. */
+export interface DataOption {
+  key: string;
+  value: string | null;
+}
 
 /** The options of one mount, sorted by what they act on. */
 export interface MountOptions {
@@ -89,10 +114,17 @@ export interface MountOptions {
   clear: number;
   recursiveSet: number;
   recursiveClear: number;
-  superblock: string[];
+  /** Flags of mount(2) that are no attributes of a mount. */
+  flags: number;
+  /** In order: each is a change of its own. */
   propagation: { flag: number; recursive: boolean }[];
+  idmap: 'no' | 'mount' | 'tree';
+  /** The mapping of `idmap=…`. */
+  idmapText: string;
+  copyUp: boolean;
+  remount: boolean;
   /** Options for the file system, in order. */
-  data: { key: string; value: string | null }[];
+  data: DataOption[];
 }
 
 /** Sorts options; of two that contradict each other the later one wins, as with mount(8). */
@@ -103,50 +135,72 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     clear: 0,
     recursiveSet: 0,
     recursiveClear: 0,
-    superblock: [],
+    flags: 0,
     propagation: [],
+    idmap: 'no',
+    idmapText: '',
+    copyUp: false,
+    remount: false,
     data: [],
   };
   for (const option of options) {
-    const effect = TABLE.get(option);
-    if (effect === undefined) {
-      const equals = option.indexOf('=');
-      if (option !== '') {
-        result.data.push(
-          equals < 0
-            ? { key: option, value: null }
-            : { key: option.slice(0, equals), value: option.slice(equals + 1) },
-        );
-      }
-      continue;
-    }
-    switch (effect.kind) {
-      case 'attribute':
-        if (effect.recursive) {
-          result.recursiveSet = (result.recursiveSet & ~effect.clear) | effect.set;
-          result.recursiveClear = (result.recursiveClear & ~effect.set) | effect.clear;
-        } else {
-          result.set = (result.set & ~effect.clear) | effect.set;
-          result.clear = (result.clear & ~effect.set) | effect.clear;
-        }
-        break;
-      case 'superblock':
-        result.superblock.push(effect.name);
-        break;
-      case 'propagation':
-        result.propagation.push(effect);
-        break;
-      case 'bind':
-        result.bind = effect.recursive ? 'rbind' : 'bind';
-        break;
-      case 'ignored':
-        break;
-    }
+    const effect = effectOf(option);
+    if (effect !== undefined) apply(effect, result);
+    else if (option !== '') applyOther(option, result);
   }
   return result;
 }
 
+function apply(effect: Effect, result: MountOptions): void {
+  switch (effect.kind) {
+    case 'attribute':
+      if (effect.recursive) {
+        result.recursiveSet = (result.recursiveSet & ~effect.clear) | effect.set;
+        result.recursiveClear = (result.recursiveClear & ~effect.set) | effect.clear;
+      } else {
+        result.set = (result.set & ~effect.clear) | effect.set;
+        result.clear = (result.clear & ~effect.set) | effect.clear;
+      }
+      return;
+    case 'flag':
+      result.flags = effect.on ? result.flags | effect.flag : result.flags & ~effect.flag;
+      return;
+    case 'propagation':
+      result.propagation.push(effect);
+      return;
+    case 'bind':
+      result.bind = effect.recursive ? 'rbind' : 'bind';
+      return;
+    case 'idmap':
+      result.idmap = effect.recursive ? 'tree' : 'mount';
+      return;
+    case 'tmpcopyup':
+      result.copyUp = true;
+      return;
+    case 'remount':
+      result.remount = true;
+      return;
+    case 'ignored':
+      return;
+  }
+}
+
+/** An option that is not in the table: a mapping, as crun writes it, or data for the file system. */
+function applyOther(option: string, result: MountOptions): void {
+  const equals = option.indexOf('=');
+  const key = equals < 0 ? option : option.slice(0, equals);
+  const value = equals < 0 ? null : option.slice(equals + 1);
+  if (value !== null && (key === 'idmap' || key === 'ridmap')) {
+    result.idmap = key === 'ridmap' ? 'tree' : 'mount';
+    result.idmapText = value;
+    return;
+  }
+  result.data.push({ key, value });
+}
+
 /** Every option that is not file system data, sorted: what `features` prints as mountOptions. */
 export function knownMountOptions(): string[] {
-  return [...TABLE.keys()].sort();
+  const plain = [...Object.keys(ATTRIBUTES), ...Object.keys(PROPAGATION)];
+  const all = [...plain, ...plain.map((name) => `r${name}`), ...Object.keys(FLAGS), ...Object.keys(OTHERS)];
+  return all.sort();
 }

@@ -18,39 +18,43 @@ import {
   O,
   STATX,
 } from '../../ffi/constants/index.ts';
-import type { Cell } from '../../ffi/program.ts';
-import { addressOf, valueIn, words } from '../../ffi/program.ts';
+import type { Cell, Label } from '../../ffi/program.ts';
+import { addressOf, valueIn } from '../../ffi/program.ts';
+import { planAttach } from './mount-attributes.ts';
+import { how, OPEN_HOW_SIZE } from './opened.ts';
 import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import type { PlanContext } from './types.ts';
 
 const ATTACH = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
-const MOUNT_ATTR_SIZE = 32;
 const SEALED = MOUNT_ATTR.RDONLY | MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC;
 
 /** Paths that don't exist are passed over. */
 export function planReadonlyPaths(ctx: PlanContext, root: RootAccess, paths: readonly string[]): void {
-  const { program } = ctx;
   if (paths.length === 0) return;
-  const target = program.cell('readonlyTarget');
-  const tree = program.cell('readonlyTree');
-  paths.forEach((path, i) => {
-    program.within(`linux.readonlyPaths[${i}]`, () => {
-      const next = program.label('next');
-      root.open(path, target, { missing: next });
-      program.call('open_tree', [valueIn(target), '', AT.EMPTY_PATH | cloneTree(true)], { store: tree });
-      program.call('mount_setattr', [
-        valueIn(tree),
-        '',
-        AT.EMPTY_PATH | AT.RECURSIVE,
-        words('mount_attr', [MOUNT_ATTR.RDONLY, 0, 0, 0]),
-        MOUNT_ATTR_SIZE,
-      ]);
-      program.call('move_mount', [valueIn(tree), '', valueIn(target), '', ATTACH]);
+  const { program } = ctx;
+  const { tree, target } = root;
+  program.within('linux.readonlyPaths', () =>
+    root.forEachPath(paths, 'linux.readonlyPaths', (path, next, failed) => {
+      planOpen(ctx, root, path, O.PATH, next);
+      program.call('open_tree', [valueIn(target), '', AT.EMPTY_PATH | cloneTree(true)], {
+        store: tree,
+        tolerate: 'any',
+        goto: failed,
+      });
+      planAttach(ctx, tree, target, [{ set: MOUNT_ATTR.RDONLY, recursive: true }]);
       program.call('close', [valueIn(tree)]);
       program.call('close', [valueIn(target)]);
-      program.place(next);
-    });
+    }),
+  );
+}
+
+/** Opens a path into `root.target`; `missing` is where to go on without. */
+function planOpen(ctx: PlanContext, root: RootAccess, path: Cell, flags: number, missing: Label): void {
+  ctx.program.call('openat2', [valueIn(root.fd), valueIn(path), how(flags), OPEN_HOW_SIZE], {
+    store: root.target,
+    tolerate: ['ENOENT', 'ENOTDIR'],
+    goto: missing,
   });
 }
 
@@ -78,38 +82,40 @@ export function planMaskedPaths(
   source: Cell,
 ): void {
   const { program } = ctx;
-  const target = program.cell('maskTarget');
-  const tree = program.cell('maskTree');
+  const { tree, target } = root;
   const attached = program.cell('emptyAttached');
-  const empty = program.within('linux.maskedPaths', () => planEmptyFolder(ctx));
-  paths.forEach((path, i) => {
-    program.within(`linux.maskedPaths[${i}]`, () => {
-      const next = program.label('next');
-      const file = program.label('file');
-      const copy = program.label('copy');
-      const attach = program.label('attach');
-      const done = program.label('done');
-      root.open(path, target, { flags: O.PATH | O.DIRECTORY, missing: file });
+  program.within('linux.maskedPaths', () => {
+    const empty = planEmptyFolder(ctx);
+    root.forEachPath(paths, 'linux.maskedPaths', (path, next, failed) => {
+      const [file, copy] = [program.label('file'), program.label('copy')];
+      const [attach, done] = [program.label('attach'), program.label('done')];
+      const failing = { tolerate: 'any', goto: failed } as const;
+      planOpen(ctx, root, path, O.PATH | O.DIRECTORY, file);
       // A mount that is attached nowhere can't be copied before Linux 6.15: the first folder gets the tmpfs itself.
       program.jumpIf(valueIn(attached), '!=', 0, copy);
       program.set(attached, 1);
-      program.call('move_mount', [valueIn(empty), '', valueIn(target), '', ATTACH]);
+      program.call('move_mount', [valueIn(empty), '', valueIn(target), '', ATTACH], failing);
       program.jump(done);
       program.place(copy);
-      program.call('open_tree', [valueIn(empty), '', AT.EMPTY_PATH | cloneTree(false)], { store: tree });
+      program.call('open_tree', [valueIn(empty), '', AT.EMPTY_PATH | cloneTree(false)], {
+        store: tree,
+        ...failing,
+      });
       program.jump(attach);
       program.place(file);
-      root.open(path, target, { missing: next });
-      program.call('open_tree', [valueIn(source), '', AT.EMPTY_PATH | cloneTree(false)], { store: tree });
+      planOpen(ctx, root, path, O.PATH, next);
+      program.call('open_tree', [valueIn(source), '', AT.EMPTY_PATH | cloneTree(false)], {
+        store: tree,
+        ...failing,
+      });
       program.place(attach);
-      program.call('move_mount', [valueIn(tree), '', valueIn(target), '', ATTACH]);
+      program.call('move_mount', [valueIn(tree), '', valueIn(target), '', ATTACH], failing);
       program.call('close', [valueIn(tree)]);
       program.place(done);
       program.call('close', [valueIn(target)]);
-      program.place(next);
     });
+    program.call('close', [valueIn(empty)]);
   });
-  program.call('close', [valueIn(empty)]);
 }
 
 /** The tmpfs that all masked folders share. */

@@ -29,6 +29,10 @@ export const TAG = {
   LISTENER: 8,
   /** The network namespace is entered and has its `lo`: move devices into it. Init waits. */
   NETWORK: 9,
+  /** Value: two descriptors of init, (a tmpfs << 32) | the folder that it covers. Init makes calls that it is told. */
+  COPY_UP: 10,
+  /** Value: what such a call has given. */
+  ANSWER: 11,
 } as const;
 
 /** Names of the descriptors that the parent hands to the executor. */

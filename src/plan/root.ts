@@ -8,23 +8,15 @@
  * @module
  */
 
-import { posix } from 'node:path';
-import { AT, O, OPEN_TREE, RESOLVE, S } from '../../ffi/constants/index.ts';
-import type { Arg, Cell, Label, ProgramBuilder, Words } from '../../ffi/program.ts';
-import { addressOf, valueIn, words } from '../../ffi/program.ts';
+import { AT, O, OPEN_TREE, S, STATX } from '../../ffi/constants/index.ts';
+import type { Bytes, Cell, Label, ProgramBuilder } from '../../ffi/program.ts';
+import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
+import { RuntsError } from '../errors.ts';
+import { how, OPEN_HOW_SIZE, planFileType, relativeToRoot } from './opened.ts';
+import { type Make, type TargetCells, TargetMaker } from './targets.ts';
 
-/** sizeof(struct open_how), openat2(2). */
-const OPEN_HOW_SIZE = 24;
 /** sizeof(struct statx), statx(2). */
 const STATX_SIZE = 256;
-const STATX_TYPE = 0x1;
-const STATX_MODE = 0x2;
-
-/** Lexically cleaned, without the leading slash; `.` for the root itself. */
-export function relativeToRoot(path: string): string {
-  const clean = posix.normalize(`/${path}`).replace(/\/+$/, '').slice(1);
-  return clean === '' ? '.' : clean;
-}
 
 export interface OpenOptions {
   flags?: number;
@@ -37,136 +29,173 @@ export interface OpenOptions {
 
 /** Operations on the container's root, recorded on a program. */
 export class RootAccess {
-  readonly #program: ProgramBuilder;
-  readonly #targets: ReadonlyMap<string, string> | undefined;
   /** The root's mount. */
   readonly fd: Cell;
-  readonly #walk: readonly [Cell, Cell];
-  readonly #statx: Cell;
+  /** What {@link openTarget} has opened, to be closed by whoever asked. */
+  readonly target: Cell;
+  /** A detached tree on its way to a target. */
+  readonly tree: Cell;
+  private readonly program: ProgramBuilder;
+  private readonly links: ReadonlyMap<string, string> | undefined;
+  /** What is appended at last. */
+  private readonly blocks: (() => void)[] = [];
+  private statx: Cell | undefined;
+  private maker: TargetMaker | undefined;
 
   /**
-   * @param targets - where paths lead that are symlinks to something missing: what is made then
+   * @param links - where paths lead that are symlinks of the image to something missing: what is made then
    */
-  constructor(program: ProgramBuilder, targets?: ReadonlyMap<string, string>) {
-    this.#program = program;
-    this.#targets = targets;
+  constructor(program: ProgramBuilder, links?: ReadonlyMap<string, string>) {
+    this.program = program;
+    this.links = links;
     this.fd = program.cell('root');
-    this.#walk = [program.cell('walk0'), program.cell('walk1')];
-    this.#statx = program.cell('statx', STATX_SIZE);
+    this.target = program.cell('target');
+    this.tree = program.cell('tree');
   }
 
   /** openat2 below the root; O_PATH and O_CLOEXEC unless other flags are given. */
   open(path: string, into: Cell, options: OpenOptions = {}): void {
-    const flags = (options.flags ?? O.PATH) | O.CLOEXEC;
-    this.#program.call(
+    const { flags = O.PATH, noSymlinks = false, missing, note } = options;
+    this.program.call(
       'openat2',
-      [valueIn(this.fd), relativeToRoot(path), how(flags, 0, options.noSymlinks), OPEN_HOW_SIZE],
+      [valueIn(this.fd), relativeToRoot(path), how(flags, noSymlinks), OPEN_HOW_SIZE],
       {
         store: into,
-        note: options.note,
-        ...(options.missing === undefined ? {} : { tolerate: ['ENOENT', 'ENOTDIR'], goto: options.missing }),
+        note,
+        ...(missing === undefined ? {} : { tolerate: ['ENOENT', 'ENOTDIR'], goto: missing }),
       },
     );
   }
 
-  /** Opens a folder, making it and its parents (mode 0755) where missing. */
-  ensureDirectory(path: string, into: Cell, options: { noSymlinks?: boolean } = {}): void {
-    const p = this.#program;
+  /**
+   * Opens what something is to be mounted on, into {@link target}; what is missing of it is made: folders with mode
+   * 0755, an empty file with 0644. A target below a procfs is refused.
+   *
+   * A path without symlinks that is there costs one operation. The rest is done by operations that all targets share,
+   * which {@link finish} appends.
+   *
+   * @param make - what to make; `like` {@link tree}: a folder for a folder, else a file
+   * @param field - the config's, for the message when it fails
+   */
+  openTarget(path: string, make: Make, field: string): void {
     const relative = relativeToRoot(path);
-    const found = p.label('found');
-    const create = p.label('create');
-    const flags = O.PATH | O.DIRECTORY;
-    p.call(
-      'openat2',
-      [valueIn(this.fd), relative, how(flags | O.CLOEXEC, 0, options.noSymlinks), OPEN_HOW_SIZE],
-      {
-        store: into,
-        tolerate: ['ENOENT'],
-        goto: create,
-      },
-    );
-    p.jump(found);
-    p.place(create);
-    this.#createParents(this.#target(path).split('/'), into);
-    p.place(found);
-  }
-
-  /** Makes each component in turn, opening every prefix from the root anew so that symlinks stay inside. */
-  #createParents(components: readonly string[], into: Cell): void {
-    const p = this.#program;
-    let parent: Cell = this.fd;
-    components.forEach((name, i) => {
-      const last = i === components.length - 1;
-      const next = last ? into : this.#walk[i % 2]!;
-      p.call('mkdirat', [valueIn(parent), name, 0o755], { tolerate: ['EEXIST'] });
-      const prefix = components.slice(0, i + 1).join('/');
-      p.call('openat2', [valueIn(this.fd), prefix, how(O.PATH | O.DIRECTORY | O.CLOEXEC), OPEN_HOW_SIZE], {
-        store: next,
-      });
-      if (parent !== this.fd) p.call('close', [valueIn(parent)]);
-      parent = next;
+    if (relative === '.') {
+      this.open(relative, this.target);
+      return;
+    }
+    this.maker ??= new TargetMaker(this.program, this.cells());
+    const { elsewhere, found } = this.maker.add({
+      path: relative,
+      made: relativeToRoot(this.links?.get(path) ?? relative),
+      make,
+      field,
     });
-  }
-
-  /** Opens a file, making an empty one (mode 0644) and its parents where missing. */
-  ensureFile(path: string, into: Cell): void {
-    const p = this.#program;
-    const relative = relativeToRoot(path);
-    const found = p.label('found');
-    const create = p.label('create');
-    p.call('openat2', [valueIn(this.fd), relative, how(O.PATH | O.CLOEXEC), OPEN_HOW_SIZE], {
-      store: into,
-      tolerate: ['ENOENT'],
-      goto: create,
+    const flags = make === 'folder' ? O.PATH | O.DIRECTORY : O.PATH;
+    this.program.call('openat2', [valueIn(this.fd), relative, how(flags, true), OPEN_HOW_SIZE], {
+      store: this.target,
+      tolerate: ['ENOENT', 'ELOOP'],
+      goto: elsewhere,
     });
-    p.jump(found);
-    p.place(create);
-    const target = this.#target(path);
-    const parent = this.parent(target);
-    // mknod makes a regular file without opening it: no truncation, no following of a symlink that came in between
-    p.call('mknodat', [parent.fd, parent.name, S.IFREG | 0o644, 0], { tolerate: ['EEXIST'] });
-    parent.close();
-    p.call('openat2', [valueIn(this.fd), target, how(O.PATH | O.CLOEXEC), OPEN_HOW_SIZE], { store: into });
-    p.place(found);
+    this.program.place(found);
   }
 
-  /** What is to be made where a path does not exist. */
-  #target(path: string): string {
-    return relativeToRoot(this.#targets?.get(path) ?? path);
+  /** 1 in this cell: a target was made by {@link openTarget}. To be set to 0 before. */
+  get made(): Cell {
+    this.maker ??= new TargetMaker(this.program, this.cells());
+    return this.maker.wasMade;
   }
 
-  /** The folder that holds a path, made where missing; `close` when done. */
-  parent(path: string): { fd: Arg; name: string; close: () => void } {
-    const relative = relativeToRoot(path);
-    const folder = posix.dirname(relative);
-    const name = posix.basename(relative);
-    if (folder === '.') return { fd: valueIn(this.fd), name, close: () => {} };
-    const cell = this.#program.cell('parent');
-    this.ensureDirectory(folder, cell);
-    return { fd: valueIn(cell), name, close: () => this.#program.call('close', [valueIn(cell)]) };
+  private cells(): TargetCells {
+    return { root: this.fd, target: this.target, tree: this.tree };
   }
 
-  /** Jumps to `other` unless the descriptor is a folder. */
-  unlessDirectory(fd: Cell, other: Label): void {
-    this.#program.call('statx', [valueIn(fd), '', AT.EMPTY_PATH, STATX_TYPE, addressOf(this.#statx)]);
-    // stx_mode is the u16 at byte 28: bits 32 to 47 of the word at 24 (little endian)
-    this.#program.set(this.#statx, valueIn(this.#statx, 24), '>>', 32);
-    this.#program.set(this.#statx, valueIn(this.#statx), '&', S.IFMT);
-    this.#program.jumpIf(valueIn(this.#statx), '!=', S.IFDIR, other);
+  /**
+   * Opens a folder right below the root, into {@link target}; makes it where it is missing.
+   *
+   * @param noSymlinks - it may not be a symlink, wherever it leads
+   */
+  openTopFolder(name: string, noSymlinks: boolean): void {
+    this.program.call('mkdirat', [valueIn(this.fd), name, 0o755], { tolerate: ['EEXIST'] });
+    this.open(name, this.target, { flags: O.PATH | O.DIRECTORY, noSymlinks });
+  }
+
+  /** Opens a folder right below one that is open, never through a symlink, into {@link target}. */
+  openBelow(folder: Cell, name: string): void {
+    this.program.call('openat2', [valueIn(folder), name, how(O.PATH | O.DIRECTORY, true), OPEN_HOW_SIZE], {
+      store: this.target,
+    });
   }
 
   /** The permission bits of a descriptor, into a cell. */
   modeOf(fd: Cell, into: Cell): void {
-    this.#program.call('statx', [valueIn(fd), '', AT.EMPTY_PATH, STATX_MODE, addressOf(this.#statx)]);
-    this.#program.set(into, valueIn(this.#statx, 24), '>>', 32);
-    this.#program.set(into, valueIn(into), '&', 0o7777);
+    const p = this.program;
+    this.statx ??= p.cell('statx', STATX_SIZE);
+    p.call('statx', [valueIn(fd), '', AT.EMPTY_PATH, STATX.MODE, addressOf(this.statx)]);
+    p.set(into, valueIn(this.statx, 24), '>>', 32);
+    p.set(into, valueIn(into), '&', 0o7777);
+  }
+
+  /** Jumps to `other` unless the descriptor is a folder. */
+  unlessDirectory(fd: Cell, other: Label): void {
+    const p = this.program;
+    this.statx ??= p.cell('statx', STATX_SIZE);
+    planFileType(p, fd, this.statx);
+    p.jumpIf(valueIn(this.statx), '!=', S.IFDIR, other);
+  }
+
+  /**
+   * Runs the same operations for each of several paths of the container: the program has them once, however many paths
+   * there are.
+   *
+   * @param body - gets the cell that points to the path, relative to the root, where to go on when there is nothing to
+   * be done, and where to go with a failure that is to be told with the path
+   */
+  forEachPath(
+    paths: readonly string[],
+    field: string,
+    body: (path: Cell, next: Label, failed: Label) => void,
+  ): void {
+    const { program: p } = this;
+    const [path, left] = [p.cell('path'), p.cell('left')];
+    const [again, next, failed] = [p.label('again'), p.label('next'), p.label('failed')];
+    const { table, size } = pathTable(paths, field);
+    p.set(path, table);
+    p.set(left, paths.length);
+    p.place(again);
+    body(path, next, failed);
+    p.place(next);
+    p.set(path, valueIn(path), '+', size);
+    p.set(left, valueIn(left), '+', -1);
+    p.jumpIf(valueIn(left), '!=', 0, again);
+    this.blocks.push(() => {
+      p.place(failed);
+      p.fail(valueIn(path), size, 0, undefined, field);
+    });
+  }
+
+  /** Appends what the operations so far jump to. The program must not run into it. */
+  finish(): void {
+    for (const block of this.blocks) block();
+    this.maker?.finish();
   }
 }
 
-/** struct open_how: flags, mode, resolve. Magic links (procfs) are never followed. */
-export function how(flags: number, mode = 0, noSymlinks = false): Words {
-  const resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | (noSymlinks ? RESOLVE.NO_SYMLINKS : 0);
-  return words('open_how', [flags, mode, resolve]);
+/** Paths relative to the root in records of the same size, each with a NUL at least. */
+function pathTable(paths: readonly string[], field: string): { table: Bytes; size: number } {
+  const encoder = new TextEncoder();
+  const names = paths.map(relativeToRoot);
+  const encoded = names.map((name) => encoder.encode(name));
+  const size = Math.max(...encoded.map(({ length }) => length)) + 1;
+  const content = new Uint8Array(size * encoded.length);
+  encoded.forEach((path, i) => {
+    if (path.includes(0)) {
+      throw new RuntsError('E_CONFIG_INVALID', `${field}[${i}]: a string contains a NUL byte`, {
+        field: `${field}[${i}]`,
+      });
+    }
+    content.set(path, i * size);
+  });
+  return { table: bytes(content, `[${names.map((name) => JSON.stringify(name)).join(', ')}]`), size };
 }
 
 /** Flags of open_tree(2) for a detached copy of a mount. */

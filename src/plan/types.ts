@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Program, ProgramBuilder } from '../../ffi/program.ts';
+import type { Cell, Program, ProgramBuilder } from '../../ffi/program.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import type { DeviceRule } from '../cgroup/devices/rules.ts';
 import type { ScopeName } from '../cgroup/systemd/names.ts';
@@ -32,6 +32,10 @@ export interface HostFacts {
   missingTargets?: ReadonlyMap<string, string>;
   /** Mount point of the file system that holds the rootfs; only asked for with a shared root propagation. */
   rootfsMount?: string;
+  /** Where the host has a proc or sysfs mounted, deepest first; only asked for with --no-pivot. */
+  kernelMounts?: readonly string[];
+  /** False where the kernel has no mount_setattr(2): before Linux 5.12. */
+  mountSetattr?: boolean;
 }
 
 /** What the caller decides. */
@@ -86,6 +90,16 @@ export type HostStep =
   /** Waits for the note LISTENER, and hands the descriptor to the agent that listens at `path`. */
   | { step: 'seccompListener'; path: string }
   | { step: 'idMaps'; uid: readonly LinuxIDMapping[]; gid: readonly LinuxIDMapping[] }
+  /** A user namespace with these mappings and no process, for mounts; its descriptor is handed over by this name. */
+  | {
+      step: 'userNamespace';
+      name: string;
+      field: string;
+      uid: readonly LinuxIDMapping[];
+      gid: readonly LinuxIDMapping[];
+    }
+  /** Waits for the note COPY_UP, and copies the one folder's content into the other. `owner`: its owner as well. */
+  | { step: 'copyUp'; field: string; path: string; owner: boolean }
   | { step: 'saveState'; status: 'creating' | 'created' }
   | { step: 'hooks'; phase: HookPhase; count: number }
   | { step: 'limits'; count: number }
@@ -119,4 +133,8 @@ export interface PlanContext {
   /** SELinux label of new file systems. */
   mountLabel?: string;
   warnings: string[];
+  /** What the parent does while init mounts, in order. */
+  steps?: HostStep[];
+  /** The limit of open files as it was, while it is raised. */
+  descriptorLimit?: Cell;
 }
