@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RuntsError } from '../errors.ts';
 import type { SecurityModules } from '../linux/security.ts';
+import type { Spec } from '../spec/types.ts';
+import { planCreate } from './create.ts';
 import {
   asksForLabels,
   contextOption,
@@ -100,12 +102,32 @@ test('unconfined is what a process without AppArmor is', () => {
 test('the context of new file systems', () => {
   const label = 'system_u:object_r:svirt_sandbox_file_t:s0:c715,c811';
   for (const type of ['tmpfs', 'mqueue', 'devpts']) {
-    assert.equal(contextOption(label, type, ['mode']), `context="${label}"`);
+    assert.deepEqual(contextOption(label, type, ['mode']), [`context="${label}"`]);
   }
   for (const type of ['proc', 'sysfs', 'cgroup', 'cgroup2'])
-    assert.equal(contextOption(label, type, []), undefined);
+    assert.deepEqual(contextOption(label, type, []), []);
   for (const own of ['context', 'fscontext', 'defcontext', 'rootcontext']) {
-    assert.equal(contextOption(label, 'tmpfs', ['size', own]), undefined);
+    assert.deepEqual(contextOption(label, 'tmpfs', ['size', own]), []);
   }
-  assert.equal(contextOption(undefined, 'tmpfs', []), undefined);
+  assert.deepEqual(contextOption(undefined, 'tmpfs', []), []);
+});
+
+test('linux.mountLabel is an option of the container’s file systems', () => {
+  const { options } = contextFor();
+  const spec: Spec = {
+    ociVersion: '1.3.0',
+    process: { cwd: '/', args: ['true'] },
+    root: { path: 'rootfs' },
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['size=64k', 'mode=700'] },
+      { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue' },
+    ],
+    linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }], mountLabel: 'u:r:t:s0' },
+  };
+  const { program } = planCreate(spec, options, { ...FACTS, security: BOTH });
+  const text = lines(program).join('\n');
+  assert.match(text, /"tmpfs", 0, "size=64k,mode=700,context=\\"u:r:t:s0\\""/);
+  assert.match(text, /"mqueue", 0, "context=\\"u:r:t:s0\\""/);
+  assert.ok(!/"proc".*context=/.test(text));
 });
