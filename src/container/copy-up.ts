@@ -31,6 +31,7 @@ export interface CopyUpRequest {
 export function copyUp(channel: Channel, { field, path, owner }: CopyUpRequest): void {
   const note = channel.expect(TAG.COPY_UP);
   const folders = BigInt(note.value);
+  if (folders === 0n) return;
   const hands = new Hands(channel, field, path);
   const [from, to] = [Number(folders & 0xffffffffn), Number(folders >> 32n)];
   copyContent(hands, { from, to, depth: 0 });

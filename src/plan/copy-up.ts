@@ -10,7 +10,7 @@
  */
 
 import { O } from '../../ffi/constants/index.ts';
-import { type Arg, addressOf, type Cell, valueIn } from '../../ffi/program.ts';
+import { type Arg, addressOf, type Cell, type Label, valueIn } from '../../ffi/program.ts';
 import type { SyscallArgs, SyscallName } from '../../ffi/syscalls.ts';
 import { FD, TAG } from './protocol.ts';
 import type { PlanContext } from './types.ts';
@@ -121,4 +121,13 @@ export function planCopyUp(ctx: PlanContext, { from, to, field, path, owner }: C
   program.jump(next);
   program.place(done);
   program.call('close', [valueIn(source)]);
+}
+
+/** What leads to `label` tells the parent that there is nothing to copy. */
+export function planNoCopy({ program }: PlanContext, label: Label): void {
+  const done = program.label('done');
+  program.jump(done);
+  program.place(label);
+  program.notify(TAG.COPY_UP, 0, null, 0, 'nothing to copy');
+  program.place(done);
 }

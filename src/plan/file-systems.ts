@@ -14,7 +14,7 @@ import { valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import { type ParsedMount, planPropagation } from './bind.ts';
-import { planCopyUp } from './copy-up.ts';
+import { planCopyUp, planNoCopy } from './copy-up.ts';
 import { isMapped } from './idmap.ts';
 import { contextOption } from './labels.ts';
 import { attributesOf, oldFlags, planAttach, planMountChange } from './mount-attributes.ts';
@@ -222,7 +222,8 @@ function planLikeTarget(
     planCopyUp(ctx, { from: root.target, to: top, field, path: mount.destination, owner });
   }
   program.call('close', [valueIn(top)]);
-  program.place(plain);
+  if (options.copyUp) planNoCopy(ctx, plain);
+  else program.place(plain);
 }
 
 /** `remount`: other options for the file system that is mounted at the destination. */

@@ -29,7 +29,8 @@ export const TAG = {
   LISTENER: 8,
   /** The network namespace is entered and has its `lo`: move devices into it. Init waits. */
   NETWORK: 9,
-  /** Value: two descriptors of init, (a tmpfs << 32) | the folder that it covers. Init makes calls that it is told. */
+  /** Value: two descriptors of init, (a tmpfs << 32) | the folder that it covers. Init makes calls that it is told.
+   * 0: there is nothing to copy, and init goes on. */
   COPY_UP: 10,
   /** Value: what such a call has given. */
   ANSWER: 11,
