@@ -31,7 +31,11 @@ export interface Run {
 const REASON_LENGTH = 300;
 
 function shorten(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
+  // Of a panic only what it says: the trace has the paths of whoever built the program.
+  const line = text
+    .replace(/\s+goroutine \d+ .*/s, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
   return line.length <= REASON_LENGTH ? line : `${line.slice(0, REASON_LENGTH)}…`;
 }
 

@@ -57,22 +57,6 @@ for (const runtime of runtimes()) {
     }
   });
 
-  it('without execCPUAffinity.final the first affinity lasts', (t) => {
-    const s = session(t, runtime);
-    const bundle = tempBundle(t, { rootfs: 'shared', args: ['sleep', '60'] });
-    const { id, code, output } = s.detach(bundle);
-    assert.equal(code, 0, output());
-    const seen = (execCPUAffinity: object): string => {
-      const args = ['grep', 'Cpus_allowed_list', '/proc/self/status'];
-      const file = join(bundle.path, 'process.json');
-      writeFileSync(file, JSON.stringify({ ...bundle.config.process, args, execCPUAffinity }));
-      return s.ok(['exec', '--process', file, id]).split(/\s+/)[1]!;
-    };
-    assert.equal(seen({ initial: '0' }), '0');
-    assert.equal(seen({ initial: '0', final: '1' }), '1');
-    assert.equal(seen({ initial: '0', final: '' }), '0');
-  });
-
   it('poststop hooks find the container gone', (t) => {
     const s = session(t, runtime);
     const log = join(temporaryFolder(t), 'log');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { privateWorld, runtimes, temporaryFolder } from '../../test/harness/index.ts';
@@ -71,6 +71,8 @@ function check(
 function owned(t: TestContext): string {
   const source = nested(t, []);
   for (const folder of [source, join(source, 'below')]) {
+    // Its own owner is in no mapping: then not even root may pass a closed folder.
+    chmodSync(folder, 0o755);
     writeFileSync(join(folder, 'file'), '');
     chownSync(join(folder, 'file'), 1000, 1001);
   }

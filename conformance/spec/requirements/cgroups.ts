@@ -111,7 +111,7 @@ export const CGROUPS = [
     add(
       'MUST',
       'the controllers that are needed are enabled',
-      apply('missing controllers are enabled from the top, one by one'),
+      apply('missing controllers are enabled from the top'),
     );
     add(
       'MUST',
