@@ -17,8 +17,17 @@ import { childEnv, main, root, ScriptError, say } from './lib.mjs';
 import { makeRootfs, sampleBundles } from './make-rootfs.mjs';
 import { ensurePrerequisites } from './prerequisites.mjs';
 
-/** Unit tests lie beside the sources; those in test/ run the built program. */
-const FOLDERS = ['src', 'ffi', 'schemas', 'scripts', 'bench', 'test'];
+/** Unit tests lie beside the sources; those in test/ and conformance/ run the built program. */
+const FOLDERS = [
+  'src',
+  'ffi',
+  'schemas',
+  'scripts',
+  'bench',
+  'test',
+  'conformance/spec',
+  'conformance/runtime-tools',
+];
 
 /** @param {readonly string[]} given @returns {string[]} test files relative to the project's folder */
 function findTests(given) {
