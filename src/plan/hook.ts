@@ -35,6 +35,23 @@ export interface HookPlanInput {
   lastCapability: number;
 }
 
+/**
+ * Joins the namespaces of the container but its own cgroup namespace, and gives what joins that one once the process
+ * has been cloned: where cgroups are delegated by namespace (the mount option nsdelegate, as systemd has it), nobody
+ * can bring a process from outside of his own namespace's root into a cgroup, not even by clone3(2): cgroups(7).
+ *
+ * One that the config names may be the host's, which a process in a user namespace has no right to: that comes first.
+ */
+export function planEnter(program: ProgramBuilder, namespaces: readonly LinuxNamespace[]): () => void {
+  const isLate = ({ type, path }: LinuxNamespace): boolean => type === 'cgroup' && !path;
+  const join = (some: readonly LinuxNamespace[]): void => {
+    const flags = some.reduce((all, { type }) => all | NAMESPACE_FLAGS[type], 0);
+    if (flags !== 0) program.call('setns', [INIT_PIDFD, flags], { field: 'linux.namespaces' });
+  };
+  join(namespaces.filter((namespace) => !isLate(namespace)));
+  return () => join(namespaces.filter(isLate));
+}
+
 const CLONE_ARGS_SIZE = 88;
 const LAST_FD = 0xffffffff;
 
@@ -46,8 +63,7 @@ export function planHook(input: HookPlanInput): Program {
   const child = program.label('hook');
   program.within('hooks', () => {
     program.call('prctl', [PR.SET_DUMPABLE, 0]);
-    const flags = namespaces.reduce((all, n) => all | NAMESPACE_FLAGS[n.type], 0);
-    if (flags !== 0) program.call('setns', [INIT_PIDFD, flags]);
+    const enterLast = planEnter(program, namespaces);
     program.call('chdir', [input.cwd]);
     const all = input.cgroup ? BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP : CLONE.PARENT;
     const args = words('clone_args', [all, 0, 0, 0, 0, 0, 0, 0, 0, 0, input.cgroup ? FD.cgroup : 0]);
@@ -56,6 +72,7 @@ export function planHook(input: HookPlanInput): Program {
     program.notify(TAG.INIT, valueIn(pid));
     program.call('exit_group', [0]);
     program.place(child);
+    enterLast();
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
     program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);

@@ -11,9 +11,9 @@ import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planAffinity, planAnyProcessor } from './affinity.ts';
 import type { InheritedAttributes } from './attributes.ts';
 import { openTerminal } from './console.ts';
-import { INIT_PIDFD } from './hook.ts';
+import { planEnter } from './hook.ts';
 import { planLabels, planOpenProc, requireModules } from './labels.ts';
-import { NAMESPACE_FLAGS, planBecomeRoot } from './namespaces.ts';
+import { planBecomeRoot } from './namespaces.ts';
 import { planProcess, planSession } from './process.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
@@ -67,10 +67,11 @@ export function planJoinInto<P extends ProgramBuilder>(
   if (initial) planAffinity(program, initial, 'process.execCPUAffinity.initial');
   const proc = planOpenProc(ctx, process);
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
-  const flags = namespaces.reduce((all, n) => all | NAMESPACE_FLAGS[n.type], 0);
-  if (flags !== 0) program.call('setns', [INIT_PIDFD, flags], { field: 'linux.namespaces' });
-  if (userNamespace) planBecomeRoot(ctx);
+  const enterLast = planEnter(program, namespaces);
   planClone(ctx, options.cgroup, scratch);
+  enterLast();
+  // Not before: the files of the cgroup are the runtime's user's.
+  if (userNamespace) planBecomeRoot(ctx);
   if (final) planAffinity(program, final, 'process.execCPUAffinity.final');
   else planAnyProcessor(program);
   planSession(ctx, process, proc, 'existing');
@@ -98,7 +99,7 @@ function planClone(ctx: PlanContext, cgroup: boolean, scratch: Cell): void {
     const into = BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP;
     program.call('clone3', [args(into, FD.cgroup), CLONE_ARGS_SIZE], {
       store: pid,
-      tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'EINVAL'],
+      tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'ENOENT'],
       goto: refused,
     });
     program.jumpIf(valueIn(pid), '==', 0, child);

@@ -122,8 +122,9 @@ export function clonesIntoCgroup({ cgroupPath, scope }: PlanOptions): boolean {
 /**
  * Clones init as a child of the runtime (CLONE_PARENT) directly into its cgroup, and ends this process.
  *
- * Where the kernel refuses the cgroup (before 5.7, or a v2 domain that may hold no process), init is cloned without and
- * the parent moves it: a write to cgroup.procs costs an RCU grace period, so that is the exception.
+ * Where the kernel refuses the cgroup (a v2 domain that may hold no process, or a joined cgroup namespace that doesn’t
+ * reach it), init is cloned without and the parent moves it: a write to cgroup.procs costs an RCU grace period, so that
+ * is the exception.
  */
 function planClone(ctx: PlanContext, namespaces: readonly LinuxNamespace[], scratch: Cell): void {
   const { program } = ctx;
@@ -155,7 +156,7 @@ function planClone(ctx: PlanContext, namespaces: readonly LinuxNamespace[], scra
     if (clonesIntoCgroup(ctx.options)) {
       program.call('clone3', [cloneArgs(BigInt(flags) | CLONE.INTO_CGROUP, 'cgroup'), CLONE_ARGS_SIZE], {
         store: pid,
-        tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'EINVAL'],
+        tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'ENOENT'],
         goto: unplaced,
       });
       program.jumpIf(valueIn(pid), '==', 0, init);
