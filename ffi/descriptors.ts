@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readdirSync } from 'node:fs';
 import { AF, CLOSE_RANGE, F, FD, LOCK, MFD, O, SOCK } from './constants/index.ts';
 import { restartingSyscall, syscall, syscallError, trySyscall } from './local.ts';
 
@@ -64,9 +65,13 @@ export function setCloseOnExec(fd: number, on: boolean): void {
 
 /** Makes every descriptor from `first` on close-on-exec: those of the engine, and those that our caller left open. */
 export function closeOnExecFrom(first: number): void {
-  syscall('close_range', [first, UINT_MAX, CLOSE_RANGE.CLOEXEC], {
-    hint: { EINVAL: 'Linux 5.11 or later is needed' },
-  });
+  if (trySyscall('close_range', [first, UINT_MAX, CLOSE_RANGE.CLOEXEC]) >= 0) return;
+  // Before Linux 5.11: one after the other.
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name);
+    // The folder's own is closed by now.
+    if (fd >= first) trySyscall('fcntl', [fd, F.SETFD, FD.CLOEXEC]);
+  }
 }
 
 /** Waits for the exclusive lock of an open file, flock(2). It lasts until every copy of `fd` is closed. */

@@ -27,6 +27,7 @@ import { join, relative } from 'node:path';
 import { alignCode, writeWhole } from './align-code.mjs';
 import { buildExecutor } from './build-executor.mjs';
 import { installDependencies } from './dependencies.mjs';
+import { forgetVariables } from './forget-variables.mjs';
 import { filesBelow, recordedSteps } from './incremental.mjs';
 import { capture, main, root, run, ScriptError, say } from './lib.mjs';
 import { ensurePrerequisites } from './prerequisites.mjs';
@@ -47,6 +48,9 @@ const ENTRY = join(root, 'src/cli/main.ts');
  * on the machine that builds.
  */
 const FOR_SHORT_LIVES = ['--bytecode', '--minify', '--format=esm', '--splitting', '--compile-jit-policy=100'];
+
+/** Variables that would run somebody else's code in the place of the program, or beside it. */
+const MUST_FORGET = new Set(['BUN_BE_BUN', 'BUN_OPTIONS']);
 
 /** A Bun program reads these from its working directory, which for a runtime is somebody else's bundle. */
 const NO_AUTOLOAD = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map(
@@ -148,7 +152,11 @@ function buildBinary(bun, defines) {
       stdio: ['ignore', 'ignore', 2],
     });
     const temporary = `${products.binary}.${process.pid}`;
-    writeWhole(temporary, alignCode(readFileSync(join(folder, 'runts'))), 0o755);
+    const program = readFileSync(join(folder, 'runts'));
+    const kept = forgetVariables(program).filter((name) => MUST_FORGET.has(name));
+    if (kept.length > 0)
+      throw new ScriptError(`this Bun reads ${kept.join(', ')} in a way that the build can't take from it`);
+    writeWhole(temporary, alignCode(program), 0o755);
     chmodSync(temporary, 0o755);
     renameSync(temporary, products.binary);
   } finally {

@@ -68,6 +68,26 @@ describe('dist/runts', { skip: noBinary }, () => {
     }
   });
 
+  it('obeys none of the variables by which its engine would run something else', () => {
+    const trap = join(scratch, 'variable.cjs');
+    const mark = join(scratch, 'variable-trapped');
+    writeFileSync(trap, `require('fs').writeFileSync(${JSON.stringify(mark)}, '')`);
+    const values = {
+      BUN_BE_BUN: '1',
+      BUN_OPTIONS: `--preload ${trap}`,
+      BUN_BYTECODE_ORDER_OUT: mark,
+      BUN_INSPECT: '127.0.0.1:0',
+      BUN_INSPECT_PRELOAD: trap,
+      NODE_OPTIONS: `--require ${trap}`,
+    };
+    for (const [name, value] of Object.entries(values)) {
+      const result = start(binary, ['--version'], { env: { [name]: value } });
+      assert.match(String(result.stdout), /^runts version \d/, name);
+      assert.equal(result.stderr, '', name);
+      assert.ok(!existsSync(mark), name);
+    }
+  });
+
   it('names no folder of the machine that built it', () => {
     assert.ok(!readFileSync(binary).includes(`${root}/src`));
   });

@@ -1,11 +1,13 @@
-/** Mounts on a kernel without mount_setattr(2), before Linux 5.12. */
+/** A kernel without mount_setattr(2) and without a close_range(2) that sets close-on-exec: Linux 5.10. */
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { privateWorld, type Runtime, runtimes, temporaryFolder } from './harness/index.ts';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { privateWorld, type Runtime, runtimes, session, temporaryFolder } from './harness/index.ts';
 import { failureOf, JSON_LOG } from './support/errors.ts';
-import { look, lookAt, testsOf } from './support/inside.ts';
+import { look, lookAt, scriptBundle, testsOf } from './support/inside.ts';
 import { mountAt, parseMountinfo } from './support/status.ts';
 
 const { skip } = privateWorld();
@@ -15,8 +17,17 @@ const WITHOUT = [
   '--import',
   'tsx',
   join(import.meta.dirname, 'support/without-syscall.ts'),
-  'mount_setattr',
+  'mount_setattr,close_range',
 ];
+
+const folders = new WeakMap<TestContext, string>();
+
+/** A folder of the test. */
+function folderOf(t: TestContext): string {
+  const folder = folders.get(t) ?? temporaryFolder(t);
+  folders.set(t, folder);
+  return folder;
+}
 
 for (const plain of runtimes()) {
   const runtime: Runtime = { name: plain.name, command: [...WITHOUT, ...plain.command] };
@@ -63,6 +74,32 @@ for (const plain of runtimes()) {
     assert.match(options('/proc/sys'), /^ro/);
     assert.equal(seen.write!.match(/Read-only file system/gi)?.length, 4);
     assert.equal(seen.masked, '');
+  });
+
+  it('descriptors stay outside, of run, exec and hooks', async (t) => {
+    const s = session(t, runtime);
+    const list = 'echo $(ls /proc/self/fd)';
+    const bundle = scriptBundle(t, `${list}; sleep 100`, {
+      own: () => {},
+      config: (spec) => {
+        const args = ['sh', '-c', 'ls /proc/self/fd > /tmp/startContainer'];
+        spec.hooks = {
+          createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', `ls /proc/self/fd > ${folderOf(t)}/host`] }],
+          startContainer: [{ path: '/bin/sh', args }],
+        };
+      },
+    });
+    const { id, code, output } = s.create(bundle);
+    assert.equal(code, 0, output());
+    s.ok(['start', id]);
+    await s.waitFor(id, 'running');
+    const exec = s.ok(['exec', id, 'sh', '-c', list]);
+    // 3 is the folder that ls reads.
+    assert.equal(exec, '0 1 2 3\n');
+    for (let i = 0; i < 50 && output() === ''; i++) await delay(20);
+    assert.equal(output(), '0 1 2 3\n');
+    for (const file of [join(folderOf(t), 'host'), join(bundle.rootfs, 'tmp/startContainer')])
+      assert.equal(readFileSync(file, 'utf8'), '0\n1\n2\n3\n');
   });
 
   it('what can’t be done without is an error', (t) => {

@@ -9,6 +9,10 @@ import { versionText } from '../version.ts';
 /** Node's process.argv has the engine and the script before the arguments; a binary compiled by Bun has the same. */
 const argv = process.argv.slice(2);
 
+// On this signal Node opens its debugger on a port, where whoever may connect has the runtime's rights. A listener of
+// ours is in its place; Bun has no such habit.
+if (process.versions.bun === undefined) process.on('SIGUSR1', () => {});
+
 /** What escapes a command, a callback or a promise: one line like any other failure, and no stack. */
 function crash(error: unknown): void {
   import('./app.ts').then(

@@ -8,7 +8,7 @@
  */
 
 import { closeSync, readFileSync } from 'node:fs';
-import { CLOSE_RANGE, errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
+import { errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
 import { duplicate, pipe, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath, currentMachine, installationError } from '../../ffi/engine.ts';
 import { Program, stringArray } from '../../ffi/program.ts';
@@ -17,6 +17,8 @@ import { readReport } from '../../ffi/report.ts';
 import { type HandedDescriptor, planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
 import { RuntsError } from '../errors.ts';
+import { hasCloseRange } from '../linux/facts.ts';
+import { planCloseOnExec } from '../plan/close-on-exec.ts';
 import type { HookProcess } from './supervise.ts';
 
 /** What execve(2) takes, and where. */
@@ -52,7 +54,6 @@ export interface HookPipes {
 }
 
 const SIGKILL = 9;
-const LAST_FD = 0xffffffff;
 
 /** Makes the pipes for a hook's standard streams. */
 export function hookPipes(): HookPipes {
@@ -126,7 +127,7 @@ function hostProgram({ path, argv, env, cwd }: HookCommand): Program {
   program.call('setsid', [], { note: 'a process group of its own, so that a timeout ends all of it' });
   program.call('prctl', [PR.SET_PDEATHSIG, SIGKILL], { note: 'a killed runtime leaves no hook behind' });
   if (cwd !== undefined) program.call('chdir', [cwd], { tolerate: 'any' });
-  program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);
+  planCloseOnExec(program, 3, hasCloseRange());
   program.call('execve', [path, stringArray(argv), stringArray(env)]);
   program.call('exit_group', [255]);
   return program;

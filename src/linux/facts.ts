@@ -6,6 +6,7 @@
 
 import { readFileSync, realpathSync } from 'node:fs';
 import { ERRNO } from '../../ffi/constants/errno.ts';
+import { CLOSE_RANGE } from '../../ffi/constants/file.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
@@ -35,6 +36,7 @@ export interface FactsInput {
 
 /** Collects the facts that a config needs. */
 export function hostFacts(spec: Spec, { rootfs, cgroupMount, noPivot, dryRun }: FactsInput): HostFacts {
+  const mountSetattr = dryRun || hasMountSetattr();
   return {
     machine: machine(),
     euid: process.geteuid?.() ?? 0,
@@ -49,7 +51,9 @@ export function hostFacts(spec: Spec, { rootfs, cgroupMount, noPivot, dryRun }: 
     ]),
     rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
     kernelMounts: noPivot ? kernelMounts(rootfs) : undefined,
-    mountSetattr: dryRun || hasMountSetattr(),
+    mountSetattr,
+    // A kernel with the one has the other, which is older.
+    closeRange: mountSetattr || hasCloseRange(),
   };
 }
 
@@ -92,4 +96,10 @@ function sharesRoot(spec: Spec): boolean {
 function hasMountSetattr(): boolean {
   // size 0: refused before anything is looked at
   return trySyscall('mount_setattr', [-1, '', 0, null, 0]) === -ERRNO.EINVAL;
+}
+
+/** Whether close_range(2) can set close-on-exec: Linux 5.11. */
+export function hasCloseRange(): boolean {
+  const NONE = 0xffffffff;
+  return trySyscall('close_range', [NONE, NONE, CLOSE_RANGE.CLOEXEC]) >= 0;
 }

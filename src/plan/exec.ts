@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ACCESS, AT, CLOSE_RANGE, ERRNO, O } from '../../ffi/constants/index.ts';
+import { ACCESS, AT, ERRNO, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { addressOf, stringArray, valueIn } from '../../ffi/program.ts';
 import { homeOf } from '../linux/users.ts';
@@ -100,14 +100,6 @@ export function planLookup(ctx: PlanContext, files: readonly string[], named: bo
     program.place(done);
   });
   return found;
-}
-
-/** Closes everything at execve that is not the container's: the last thing done with descriptors. */
-export function planCloseRest(ctx: PlanContext): void {
-  const LAST = 0xffffffff;
-  ctx.program.call('close_range', [3 + ctx.options.preserveFds, LAST, CLOSE_RANGE.CLOEXEC], {
-    note: 'no descriptor of the host gets in',
-  });
 }
 
 /** Ready: waits for the parent, then (after `create`) for `start`, loads the filter, and becomes the command. */

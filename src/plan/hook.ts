@@ -7,9 +7,10 @@
  * @module
  */
 
-import { CLONE, CLOSE_RANGE, PR } from '../../ffi/constants/index.ts';
+import { CLONE, PR } from '../../ffi/constants/index.ts';
 import { handed, Program, type ProgramBuilder, stringArray, valueIn, words } from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
+import { planCloseOnExec } from './close-on-exec.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
 import { FD, TAG } from './protocol.ts';
@@ -33,6 +34,8 @@ export interface HookPlanInput {
   /** The filter of the container's command. */
   seccomp?: CompiledFilter;
   lastCapability: number;
+  /** As of {@link HostFacts}. */
+  closeRange?: boolean;
 }
 
 /**
@@ -53,7 +56,6 @@ export function planEnter(program: ProgramBuilder, namespaces: readonly LinuxNam
 }
 
 const CLONE_ARGS_SIZE = 88;
-const LAST_FD = 0xffffffff;
 
 /** The program that becomes the hook. Its standard streams are handed as 0, 1 and 2. */
 export function planHook(input: HookPlanInput): Program {
@@ -75,7 +77,7 @@ export function planHook(input: HookPlanInput): Program {
     enterLast();
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
-    program.call('close_range', [3, LAST_FD, CLOSE_RANGE.CLOEXEC]);
+    planCloseOnExec(program, 3, input.closeRange);
     if (input.seccomp?.notify === true) planListener(program, input.seccomp, program.cell('scratch'));
     else if (input.seccomp !== undefined) planSeccomp(program, input.seccomp);
     program.call('execve', [input.path, stringArray(input.argv), stringArray(input.env)]);

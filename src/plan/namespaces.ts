@@ -100,10 +100,9 @@ function planUserNamespace(ctx: PlanContext, scratch: Cell): void {
   program.within('linux.uidMappings', () => {
     program.call('unshare', [CLONE.NEWUSER]);
     // an unprivileged parent may write /proc/PID/uid_map of a dumpable process only
-    program.call('prctl', [PR.SET_DUMPABLE, 1]);
+    if (ctx.facts.euid !== 0) program.call('prctl', [PR.SET_DUMPABLE, 1]);
     program.notify(TAG.MAP_IDS, 0, null, 0, 'write uid_map and gid_map');
     waitForParent(program, scratch, 'until they are written');
-    program.call('prctl', [PR.SET_DUMPABLE, 0]);
     planBecomeRoot(ctx);
   });
 }
@@ -112,6 +111,8 @@ function planUserNamespace(ctx: PlanContext, scratch: Cell): void {
 export function planBecomeRoot(ctx: PlanContext): void {
   ctx.program.call('setresgid', [0, 0, 0]);
   ctx.program.call('setresuid', [0, 0, 0]);
+  // a change of ids makes it what the sysctl fs.suid_dumpable says
+  ctx.program.call('prctl', [PR.SET_DUMPABLE, 0]);
 }
 
 /** Whether init begins its life in its cgroup. systemd only takes a process that is there, so then it is moved. */

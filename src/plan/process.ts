@@ -6,19 +6,13 @@
  */
 
 import { AT, KEYCTL, PR, STATX } from '../../ffi/constants/index.ts';
-import type { Bytes, Cell } from '../../ffi/program.ts';
+import type { Bytes, Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import type { Process, User } from '../spec/types.ts';
 import { type InheritedAttributes, planProcessAttributes } from './attributes.ts';
+import { planCloseOnExec } from './close-on-exec.ts';
 import { planStreams } from './console.ts';
-import {
-  candidates,
-  environment,
-  planCloseRest,
-  planExec,
-  planLookup,
-  planWorkingDirectory,
-} from './exec.ts';
+import { candidates, environment, planExec, planLookup, planWorkingDirectory } from './exec.ts';
 import { planIdentity, planRlimits } from './identity.ts';
 import { planKeyringLabel } from './labels.ts';
 import { needsSysAdmin } from './seccomp.ts';
@@ -89,13 +83,19 @@ export function planProcess(
   planProcessAttributes(ctx, process, linux);
   const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
   planIdentity(ctx, user, process.capabilities, sysAdmin);
+  if (user.uid !== 0 || user.gid !== 0) planNotDumpable(program);
   planWorkingDirectory(ctx, process.cwd);
   program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
   const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);
   const name = process.args?.[0] ?? '';
   const command = planLookup(ctx, candidates(name, env), name.includes('/'));
-  planCloseRest(ctx);
+  planCloseOnExec(program, 3 + ctx.options.preserveFds, ctx.facts.closeRange);
   planExec(ctx, process, command, env, scratch);
+}
+
+/** A change of ids makes a process as dumpable as the sysctl fs.suid_dumpable says, and so it can be traced. */
+function planNotDumpable(program: ProgramBuilder): void {
+  program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'whatever fs.suid_dumpable is' });
 }
 
 /** The command's user may open /dev/stdout again; the host's /dev/null is never given away. */

@@ -36,6 +36,8 @@ export interface HostFacts {
   kernelMounts?: readonly string[];
   /** False where the kernel has no mount_setattr(2): before Linux 5.12. */
   mountSetattr?: boolean;
+  /** False where close_range(2) can't set close-on-exec: before Linux 5.11. */
+  closeRange?: boolean;
 }
 
 /** What the caller decides. */

@@ -1,5 +1,5 @@
 /**
- * Runs a command on a kernel that lacks a system call: `node --import tsx without-syscall.ts NAME COMMAND [ARG]...`.
+ * Runs a command on a kernel that lacks system calls: `node --import tsx without-syscall.ts NAME[,NAME]... COMMAND [ARG]...`.
  *
  * The executor loads a filter that answers ENOSYS, and becomes the command.
  */
@@ -16,8 +16,9 @@ import { SYSCALLS, type SyscallName, syscallNumber } from '../../ffi/syscalls.ts
 import { assemble, image } from '../../ffi/tape.ts';
 import { findCommand } from '../harness/index.ts';
 
-const [name = '', command = '', ...args] = process.argv.slice(2);
-if (!Object.hasOwn(SYSCALLS, name)) throw new Error(`no such system call: ${name}`);
+const [list = '', command = '', ...args] = process.argv.slice(2);
+const names = list.split(',');
+for (const name of names) if (!Object.hasOwn(SYSCALLS, name)) throw new Error(`no such system call: ${name}`);
 
 /** struct sock_filter { u16 code; u8 jt, jf; u32 k; } */
 function filter(instructions: readonly (readonly [code: number, jt: number, jf: number, k: number])[]) {
@@ -35,15 +36,17 @@ const [LOAD, JUMP_EQUAL, RETURN] = [0x20, 0x15, 0x06];
 const [RET_ERRNO, RET_ALLOW] = [0x00050000, 0x7fff0000];
 const rules = filter([
   [LOAD, 0, 0, 0],
-  [JUMP_EQUAL, 0, 1, syscallNumber(name as SyscallName, currentMachine())],
-  [RETURN, 0, 0, RET_ERRNO | ERRNO.ENOSYS],
+  ...names.flatMap((name) => [
+    [JUMP_EQUAL, 0, 1, syscallNumber(name as SyscallName, currentMachine())] as const,
+    [RETURN, 0, 0, RET_ERRNO | ERRNO.ENOSYS] as const,
+  ]),
   [RETURN, 0, 0, RET_ALLOW],
 ]);
 
 const program = new Program();
 const path = command.includes('/') ? command : (findCommand(command) ?? command);
 const environment = Object.entries(process.env).map(([key, value]) => `${key}=${value}`);
-program.call('seccomp', [SECCOMP.SET_MODE_FILTER, 0, words('sock_fprog', [4, rules])]);
+program.call('seccomp', [SECCOMP.SET_MODE_FILTER, 0, words('sock_fprog', [2 + 2 * names.length, rules])]);
 program.call('execve', [path, stringArray([command, ...args]), stringArray(environment)]);
 program.call('exit_group', [127]);
 
