@@ -65,7 +65,9 @@ function components(path: string): string[] {
 /** A symlink's target; null for anything else that is there, undefined for what isn't. */
 function linkAt(path: string): string | null | undefined {
   try {
-    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    return stat.isSymbolicLink() ? readlinkSync(path) : null;
   } catch {
     return undefined;
   }

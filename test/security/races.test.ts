@@ -108,4 +108,35 @@ for (const runtime of runtimes()) {
     }
     child.kill('SIGKILL');
   });
+
+  it('tmpcopyup of a folder whose entries turn into symlinks to the host and back', (t) => {
+    const outside = temporaryFolder(t);
+    mkdirSync(join(outside, 'folder'));
+    for (const path of ['secret', 'folder/secret'])
+      writeFileSync(join(outside, path), 'secret of the host\n');
+    const bundle = tempBundle(t, {
+      args: ['sh', '-c', 'find /data -type f | sort; cat $(find /data -type f)'],
+      config: (spec) =>
+        void spec.mounts.push({ destination: '/data', type: 'tmpfs', source: 'x', options: ['tmpcopyup'] }),
+    });
+    const data = join(bundle.rootfs, 'data');
+    mkdirSync(join(data, 'folder'), { recursive: true });
+    for (let i = 0; i < 20; i++) writeFileSync(join(data, `padding${i}`), 'of the image\n');
+    writeFileSync(join(data, 'file'), 'of the image\n');
+    writeFileSync(join(data, 'folder/secret'), 'of the image\n');
+    symlinkSync(join(outside, 'secret'), join(bundle.rootfs, 'link'));
+    symlinkSync(join(outside, 'folder'), join(bundle.rootfs, 'links'));
+    const s = session(t, runtime);
+    const children = [
+      exchanging(t, join(data, 'file'), join(bundle.rootfs, 'link')),
+      exchanging(t, join(data, 'folder'), join(bundle.rootfs, 'links')),
+    ];
+    for (let i = 0; i < ATTEMPTS; i++) {
+      const { code, stdout, stderr } = s.run(bundle);
+      assert.doesNotMatch(stdout, /secret of the host/);
+      if (code !== 0) assert.match(stderr, /mounts\[6\]\.options: tmpcopyup: \w+ ..\/data\//);
+    }
+    for (const child of children) child.kill('SIGKILL');
+    assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret of the host\n');
+  });
 }
