@@ -6,7 +6,7 @@
 
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
-import { socketPair } from '../../ffi/descriptors.ts';
+import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
@@ -55,6 +55,9 @@ export interface Executed {
   /** Our end of the socket with the terminal's master, when it is relayed here. */
   console: number | null;
 }
+
+/** How long after the death of a process its container's init is given to turn out dead as well. */
+const INIT_END_MS = 500;
 
 /** Starts a process in the container; returns once its execve has succeeded. */
 export async function execIn(state: ContainerState, options: ExecOptions): Promise<Executed> {
@@ -147,6 +150,9 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       killQuietly(pid);
       reapExecutor(pid);
     }
+    // A process that dies without a word was killed, mostly with all of its container: then init's end is near too.
+    if (error instanceof Unexpected && error.report === null)
+      poll([{ fd: init, events: POLL.IN }], INIT_END_MS);
     if (!stillAlive(state)) throw stoppedError(error);
     if (!(error instanceof Unexpected)) throw error;
     // The tape doesn't say what its operations are for: planned again as a program, it does.
