@@ -46,6 +46,7 @@ import {
   type CgroupState,
   type ContainerState,
   cgroupDirectory,
+  hasMountNamespace,
   makeStateDirectory,
   STATE_VERSION,
   timestamp,
@@ -102,13 +103,17 @@ class Creation {
 const ACTIONS: {
   [Name in HostStep['step']]: (creation: Creation, step: StepOf<Name>) => void | Promise<void>;
 } = {
-  state: (creation) => {
+  state: async (creation) => {
     const { id, cgroup } = creation.state;
     makeStateDirectory(creation.state.rootPath, id);
     creation.lock = lockContainer(creation.prepared.options.stateDir);
     // `delete` kills what is in the cgroup that the state names: that must never be somebody else's.
     if (cgroup !== null && existsSync(cgroupDirectory(cgroup))) checkUnused(cgroupDirectory(cgroup));
     // Before anything is made that a killed runtime would leave behind: what `delete --force` then removes stands here.
+    if (!hasMountNamespace(creation.state)) {
+      const { mountsAt } = await import('../linux/mountinfo.ts');
+      creation.state.mountsBefore = mountsAt(creation.state.rootfs);
+    }
     writeState(creation.state);
   },
 
@@ -467,6 +472,8 @@ async function abandon(creation: Creation): Promise<void> {
       init: state.init,
       cgroup: creation.cgroup === null ? null : state.cgroup,
       resctrl: state.resctrl,
+      rootfs: state.rootfs,
+      mountsBefore: state.mountsBefore,
     });
     if (creation.cgroup !== null) undoCreate(creation.cgroup);
   } catch (error) {

@@ -5,14 +5,13 @@
  */
 
 import { removeCgroup } from '../cgroup/remove.ts';
-import type { ResctrlState } from '../linux/resctrl.ts';
 import { killAndWait, type Target } from './signal.ts';
 import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
 /**
- * Removes what there is of a container on the host. The caller holds its lock. Mounts need no undoing: they are in
- * the mount namespace of the container and go with its last process.
+ * Removes what there is of a container on the host. The caller holds its lock. Mounts go with the last process of the
+ * container's mount namespace; of a container without one they are undone here.
  *
  * The state folder goes last, so that after a failure on the way `delete` can be tried again.
  *
@@ -21,9 +20,13 @@ import { ociState } from './status.ts';
 export async function destroy(
   root: string,
   id: string,
-  target: Target & { resctrl?: ResctrlState },
+  target: Target & Pick<Partial<ContainerState>, 'resctrl' | 'rootfs' | 'mountsBefore'>,
 ): Promise<void> {
   await killAndWait(target);
+  if (target.mountsBefore !== undefined && target.rootfs !== undefined) {
+    const { unmountRoot } = await import('../linux/unmount.ts');
+    unmountRoot(target.rootfs, target.mountsBefore);
+  }
   if (target.resctrl !== undefined) {
     const { removeResctrl } = await import('../linux/resctrl.ts');
     removeResctrl(target.resctrl);

@@ -83,6 +83,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       seccomp,
       id: state.id,
       namespaces: state.namespaces,
+      rootfs: state.rootfs,
       process: options.process,
       linux: state,
       cgroup: cgroup !== null,

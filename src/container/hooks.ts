@@ -23,7 +23,7 @@ import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Hook } from '../spec/types.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
-import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
+import { type ContainerState, cgroupDirectory, hasMountNamespace, stateDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
 /** Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does. */
@@ -96,6 +96,7 @@ function spawnInside(
     const program = planHook({
       ...command,
       cwd: command.cwd ?? '/',
+      root: confined && !hasMountNamespace(state) ? state.rootfs : undefined,
       namespaces: state.namespaces,
       cgroup: state.cgroup !== null,
       as: confined ? state.process : null,

@@ -68,6 +68,11 @@ export interface ContainerState {
   bundle: string;
   /** The root file system, absolute. */
   rootfs: string;
+  /**
+   * For a container without a mount namespace: how many mounts were at its root before it was made. What there is on top
+   * of them is the container's, and is unmounted when it is deleted.
+   */
+  mountsBefore?: number;
   /** State folder of the runtime (`--root`), absolute. */
   rootPath: string;
   /** When the container was created: RFC 3339 with fractions, UTC. */
@@ -117,6 +122,11 @@ export function statePath(root: string, id: string): string {
 /** The container's cgroup as a folder. */
 export function cgroupDirectory(cgroup: CgroupState): string {
   return cgroup.path === '/' ? cgroup.mountpoint : cgroup.mountpoint + cgroup.path;
+}
+
+/** Whether the container's mounts are its own, rather than the host's. */
+export function hasMountNamespace(state: Pick<ContainerState, 'namespaces'>): boolean {
+  return state.namespaces.some(({ type }) => type === 'mount');
 }
 
 /** The current time as `created` has it. */

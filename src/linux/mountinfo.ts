@@ -58,3 +58,11 @@ export function kernelMounts(
     .map(({ point }) => point)
     .reverse();
 }
+
+/** How many mounts lie on top of each other at a mount point. */
+export function mountsAt(
+  point: string,
+  mountinfo: string = readFileSync('/proc/self/mountinfo', 'utf8'),
+): number {
+  return parse(mountinfo).filter((line) => line.point === point).length;
+}

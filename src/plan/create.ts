@@ -24,7 +24,15 @@ import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
 import { planProcess, planSession, stringAddress } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
-import { planEnterRoot, planFirstPropagation, planReadonlyRoot, planRootMount } from './rootfs.ts';
+import {
+  planConfine,
+  planEnterRoot,
+  planFirstPropagation,
+  planPrivateRoot,
+  planReadonlyRoot,
+  planRootMount,
+  refusePropagation,
+} from './rootfs.ts';
 import { FILTER_NAME } from './seccomp.ts';
 import { planSysctls } from './sysctl.ts';
 import type { HostFacts, HostStep, Plan, PlanContext, PlanOptions } from './types.ts';
@@ -54,7 +62,7 @@ export function planInto<P extends ProgramBuilder>(
     mountLabel: spec.linux?.mountLabel,
     warnings: [],
   };
-  requireNamespaces(spec);
+  warnOfHostMounts(ctx, spec);
   requireModules(facts, process, spec.linux?.mountLabel);
   if (spec.linux?.personality?.flags?.length) {
     ctx.warnings.push('linux.personality.flags: no flag is defined: ignored');
@@ -77,15 +85,11 @@ function requireProcess(spec: Spec): Process {
   return spec.process;
 }
 
-function requireNamespaces(spec: Spec): void {
-  const namespaces = spec.linux?.namespaces ?? [];
-  if (!hasNamespace(namespaces, 'mount')) {
-    throw new RuntsError(
-      'E_CONFIG_INVALID',
-      'linux.namespaces: a container without a mount namespace would mount over the host’s files',
-      { field: 'linux.namespaces', hint: 'add {"type": "mount"}' },
-    );
-  }
+function warnOfHostMounts(ctx: PlanContext, spec: Spec): void {
+  if (hasNamespace(spec.linux?.namespaces ?? [], 'mount')) return;
+  ctx.warnings.push(
+    'linux.namespaces: without a mount namespace the container is confined by chroot only, and its mounts are seen on the host until it is deleted',
+  );
 }
 
 function createHooks(hooks: Hooks | undefined): { phase: (typeof CREATE_HOOKS)[number]; count: number }[] {
@@ -205,10 +209,13 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   planSession(ctx, process, proc, 'new');
   planLabels(ctx, process, proc);
   program.call('umask', [0], { note: 'modes are meant as given' });
-  planFirstPropagation(ctx, linux.rootfsPropagation);
+  const ownMounts = hasNamespace(linux.namespaces ?? [], 'mount');
+  if (ownMounts) planFirstPropagation(ctx, linux.rootfsPropagation);
+  else refusePropagation(linux.rootfsPropagation);
 
   const root = new RootAccess(program, ctx.facts.missingTargets);
   planRootMount(ctx, root);
+  if (!ownMounts) planPrivateRoot(ctx, root);
   const masked = linux.maskedPaths ?? [];
   const maskSource = masked.length > 0 ? planMaskSource(ctx) : undefined;
   const { dev, atTheEnd } = planMounts(ctx, root, spec, mounts);
@@ -229,7 +236,8 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   if (maskSource !== undefined) planMaskedPaths(ctx, root, masked, maskSource);
   for (const later of atTheEnd) later();
   if (spec.root?.readonly === true) planReadonlyRoot(ctx, root);
-  planEnterRoot(ctx, root, linux.rootfsPropagation);
+  if (ownMounts) planEnterRoot(ctx, root, linux.rootfsPropagation);
+  else planConfine(program, root.fd);
 
   planProcess(ctx, process, linux, terminal, scratch);
   root.finish();

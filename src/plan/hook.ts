@@ -14,6 +14,7 @@ import { planCloseOnExec } from './close-on-exec.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
 import { FD, TAG } from './protocol.ts';
+import { planConfineTo } from './rootfs.ts';
 import type { CompiledFilter } from './seccomp.ts';
 import { needsSysAdmin, planListener, planSeccomp } from './seccomp.ts';
 
@@ -24,6 +25,8 @@ export interface HookPlanInput {
   path: string;
   argv: readonly string[];
   env: readonly string[];
+  /** Absolute path of the root that the hook is confined to, where its mount namespace is the runtime's. */
+  root?: string;
   /** Where the hook starts; a path in the container's mount namespace. */
   cwd: string;
   namespaces: readonly LinuxNamespace[];
@@ -75,6 +78,7 @@ export function planHook(input: HookPlanInput): Program {
     program.call('exit_group', [0]);
     program.place(child);
     enterLast();
+    if (input.root !== undefined) planConfineTo(program, input.root);
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
     planCloseOnExec(program, 3, input.closeRange);

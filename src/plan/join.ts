@@ -17,6 +17,7 @@ import { planBecomeRoot } from './namespaces.ts';
 import { planProcess, planSession } from './process.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
+import { planConfineTo } from './rootfs.ts';
 import type { CompiledFilter } from './seccomp.ts';
 import type { HostFacts, PlanContext, PlanOptions } from './types.ts';
 
@@ -25,6 +26,8 @@ const CLONE_ARGS_SIZE = 88;
 export interface JoinOptions {
   id: string;
   namespaces: readonly LinuxNamespace[];
+  /** Absolute path of the root on the host, for a container without a mount namespace. */
+  rootfs: string;
   process: Process;
   /** What of the container's config every process of it gets. */
   linux: InheritedAttributes;
@@ -70,6 +73,7 @@ export function planJoinInto<P extends ProgramBuilder>(
   const enterLast = planEnter(program, namespaces);
   planClone(ctx, options.cgroup, scratch);
   enterLast();
+  if (!namespaces.some((n) => n.type === 'mount')) planConfineTo(program, options.rootfs);
   // Not before: the files of the cgroup are the runtime's user's.
   if (userNamespace) planBecomeRoot(ctx);
   if (final) planAffinity(program, final, 'process.execCPUAffinity.final');

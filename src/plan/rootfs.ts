@@ -5,7 +5,7 @@
  */
 
 import { AT, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O } from '../../ffi/constants/index.ts';
-import { valueIn } from '../../ffi/program.ts';
+import { type Cell, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import type { Linux } from '../spec/types.ts';
 import { planMountChange } from './mount-attributes.ts';
@@ -148,4 +148,40 @@ function planMoveRoot(ctx: PlanContext, root: RootAccess, shared: boolean): void
   program.call('fchdir', [valueIn(root.fd)]);
   program.call('mount', ['.', '/', null, MS.MOVE, null]);
   program.call('chroot', ['.']);
+}
+
+/** Without a mount namespace there is nothing whose propagation could be set but the host's. */
+export function refusePropagation(propagation: Propagation): void {
+  if (!propagation) return;
+  throw new RuntsError('E_CONFIG_INVALID', 'linux.rootfsPropagation: needs a mount namespace', {
+    field: 'linux.rootfsPropagation',
+    hint: 'add {"type": "mount"} to linux.namespaces, or leave the propagation out',
+  });
+}
+
+/** In the runtime's own mount namespace: what is mounted in the root must not appear below what it was bound from. */
+export function planPrivateRoot(ctx: PlanContext, root: RootAccess): void {
+  ctx.program.within('root.path', () =>
+    planMountChange(ctx, root.fd, { propagation: MS.PRIVATE, recursive: true }),
+  );
+}
+
+/** Without a mount namespace of its own a container can't have a root of its own but by chroot(2). */
+export function planConfine(program: ProgramBuilder, root: Cell): void {
+  program.within('root.path', () => {
+    program.call('fchdir', [valueIn(root)]);
+    program.call('chroot', ['.']);
+    program.call('chdir', ['/']);
+  });
+}
+
+/** The same for what joins such a container later. */
+export function planConfineTo(program: ProgramBuilder, rootfs: string): void {
+  const root = program.cell('root');
+  program.call('openat', [AT.FDCWD, rootfs, O.PATH | O.DIRECTORY | O.CLOEXEC], {
+    store: root,
+    field: 'root.path',
+  });
+  planConfine(program, root);
+  program.call('close', [valueIn(root)]);
 }
