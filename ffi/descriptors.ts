@@ -6,7 +6,7 @@
  * @module
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync } from '#files';
 import { AF, CLOSE_RANGE, F, FD, LOCK, MFD, O, SOCK } from './constants/index.ts';
 import { restartingSyscall, syscall, syscallError, trySyscall } from './local.ts';
 

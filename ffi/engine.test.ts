@@ -1,43 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { dirname, join } from 'node:path';
+import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { RuntsError } from '../src/errors.ts';
+import { buildPrograms, copyAlone } from '../test/harness/engines.ts';
 import { assetPath, currentMachine, installationError, installDirectory, isCompiled } from './engine.ts';
 import { CHECKS } from './testing/checks.ts';
 import type { CheckResult } from './testing/native-main.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const entry = join(root, 'ffi/testing/native-main.ts');
-const bun = join(
-  root,
-  `node_modules/@oven/bun-linux-${process.arch === 'arm64' ? 'aarch64' : 'x64'}/bin/bun`,
-);
-const noBun = existsSync(bun) ? false : `no Bun for ${process.arch}`;
-const autoload = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map(
-  (what) => `--no-compile-autoload-${what}`,
-);
-
-/** A folder with the checks as a program for each engine, and what they are installed with. */
+const programs = await buildPrograms(entry);
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'runts-engine-')));
-const installed = join(folder, 'installed here');
-const modulePath = join(installed, 'native.mjs');
-const binary = join(installed, 'native');
-
-before(async () => {
-  mkdirSync(installed);
-  for (const asset of ['koffi.node', 'executor'] as const)
-    copyFileSync(assetPath(asset), join(installed, asset));
-  await build({ entryPoints: [entry], outfile: modulePath, bundle: true, platform: 'node', format: 'esm' });
-  if (noBun) return;
-  const args = ['build', '--compile', '--bytecode', '--minify', '--format=esm', ...autoload];
-  const compiled = spawnSync(bun, [...args, '--outfile', binary, entry], { cwd: folder, encoding: 'utf8' });
-  assert.equal(compiled.status, 0, compiled.stderr);
-});
 after(() => rmSync(folder, { recursive: true }));
 
 function run(
@@ -85,13 +62,10 @@ describe('from the sources', () => {
   });
 });
 
-for (const [engine, skip, command] of [
-  ['a program compiled with Bun', noBun, [binary]],
-  ['a module for Node', false, [process.execPath, modulePath]],
-] as const) {
-  describe(engine, { skip }, () => {
+for (const [engine, command] of Object.entries(programs)) {
+  describe(`a program on ${engine}`, () => {
     const file = command.at(-1)!;
-    const where = { compiled: command.length === 1, directory: installed };
+    const where = { compiled: command.length === 1, directory: dirname(file) };
 
     test('finds its installation from any folder, by a symlink, without an environment', () => {
       const link = join(folder, `link-${command.length}`);
@@ -129,20 +103,18 @@ for (const [engine, skip, command] of [
       assert.match(preserve(2).stderr, /file descriptor 4 is not open \(--preserve-fds 2 .* 3 to 4/);
     });
 
-    test('names what is missing of the installation', () => {
+    test('alone in a folder, it works when it is compiled, and else names what is missing', () => {
       const alone = join(folder, `alone-${command.length}`);
       mkdirSync(alone);
-      const copy = join(alone, basename(file));
-      copyFileSync(file, copy);
-      const [program, ...args] = [...command.slice(0, -1), copy, '--koffi', '--costs'];
+      const [program, ...args] = [...copyAlone(command, alone), '--costs'];
       const { status, stderr } = spawnSync(program!, args, { encoding: 'utf8', env: {} });
+      if (where.compiled) {
+        assert.deepEqual([status, stderr], [0, '']);
+        return;
+      }
       assert.notEqual(status, 0);
       const text = `cannot use ${alone}/koffi.node: the file does not exist \\(.*install runts again`;
       assert.match(stderr, new RegExp(text));
     });
   });
 }
-
-test('under Bun with koffi, where its own FFI is missing, every check passes too', { skip: noBun }, () => {
-  assert.deepEqual(failures([binary, '--koffi']), []);
-});

@@ -1,5 +1,5 @@
 /**
- * What differs between the JavaScript engines: a program compiled with Bun, Node, and either of them on the sources.
+ * What differs between the JavaScript engines: a program compiled with QuickJS, Node, and Node on the sources.
  *
  * Everything that looks at the engine stands here. Nothing in it reads the working directory or the environment: both
  * belong to whoever wrote the bundle or called the runtime.
@@ -13,19 +13,15 @@ import type { Machine } from './syscalls.ts';
 /** Files that are installed beside the program. */
 export type Asset = 'koffi.node' | 'executor';
 
-/** Where Bun mounts the modules that are compiled into an executable; no such folder exists on disk. */
-const EMBEDDED = '/$bunfs/';
-
-/** Whether this is a program compiled with `bun build --compile`. */
+/** Whether this is a program compiled with QuickJS: one file, with everything in it. */
 export function isCompiled(): boolean {
-  return process.versions.bun !== undefined && process.argv[1]?.startsWith(EMBEDDED) === true;
+  return process.versions.quickjs !== undefined;
 }
 
 /**
  * The folder that the program is installed in, absolute, without a slash at the end.
  *
- * - compiled: the folder of the executable. `process.execPath` is then the kernel's /proc/self/exe, so symlinks, PATH
- *   and argv[0] have no say.
+ * - compiled: the folder of the executable, by the kernel's /proc/self/exe, so symlinks, PATH and argv[0] have no say.
  * - bundled (dist/runts.mjs, or a library build): the folder of the module.
  * - from the sources: the repository's dist/.
  */

@@ -10,6 +10,7 @@ import { PR } from './constants/process.ts';
 import { type ConstantSet, constantSet } from './constants/sets.ts';
 import type { Arg, Bytes, Words } from './program.ts';
 import { type Machine, type ParameterType, SYSCALLS, type SyscallName } from './syscalls.ts';
+import { hex } from './text.ts';
 
 export interface FormatOptions {
   /** Whose numbers the program's flags are; this machine's by default. */
@@ -221,8 +222,8 @@ function formatBytes({ bytes, text }: Bytes, options: FormatOptions): string {
   if (text !== undefined) return text;
   const printable =
     bytes.length > 0 && bytes.every((byte) => byte === 9 || byte === 10 || (byte >= 32 && byte < 127));
-  if (printable) return quote(Buffer.from(bytes).toString('latin1'), options);
-  const start = Buffer.from(bytes.subarray(0, 16)).toString('hex');
+  if (printable) return quote(String.fromCharCode(...bytes), options);
+  const start = hex(bytes.subarray(0, 16));
   return `<${bytes.length} bytes${start === '' ? '' : ': '}${start}${bytes.length > 16 ? '...' : ''}>`;
 }
 

@@ -1,22 +1,20 @@
 /**
- * Calls into C libraries through koffi's native module, under Node and where Bun's own FFI doesn't work.
+ * Calls into C libraries through koffi's native module, under Node.
  *
  * The module is loaded at the first call, by dlopen(3) of its absolute path beside the program: koffi's own JavaScript
- * would search for it (7 ms under Bun, against 1.7 ms). Commands that call nothing native never load it.
+ * would search for it first. Commands that call nothing native never load it.
  *
  * @module
  */
 
-import { existsSync } from 'node:fs';
-import { RuntsError } from '../src/errors.ts';
+import { fstatSync, readlinkSync } from 'node:fs';
+import { errnoOf, RuntsError } from '../src/errors.ts';
 import { assetPath, installationError } from './engine.ts';
 import type { Declarations, Native, NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
-
-export type { NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
-export { nativeBytes } from './native.ts';
+import { nativeBytes } from './native.ts';
 
 /** A declared C function that can also be called on a worker thread. */
-export type AsyncNativeFunction = NativeFunction & {
+type AsyncNativeFunction = NativeFunction & {
   async(...args: readonly [...NativeArg[], (error: Error | null, result: number) => void]): void;
 };
 
@@ -38,23 +36,24 @@ const libraries = new Map<string | null, Library>();
  *
  * @throws RuntsError E_INSTALL
  */
-export function koffiNative(): Native {
+export function engineNative(): Native {
   const koffi = load();
   return {
     declare: declareAll,
     syscall: (number, args) => callWithKoffi(koffi, number, args),
     address: (array) => koffi.address(array),
+    whenReady,
+    inherits,
   };
 }
 
 /**
- * Declares a function of a shared library, here and under Bun too, where koffi alone can call it on a worker thread.
- * A declaration costs about 20 microseconds: keep it, and make it late.
+ * Declares a function of a shared library. A declaration costs about 20 microseconds: keep it, and make it late.
  *
  * @param library - file name for dlopen(3), or null for what the program itself is linked with, which is libc
  * @throws RuntsError E_INSTALL without koffi; E_UNSUPPORTED without the library or the function
  */
-export function declare(
+function declare(
   library: string | null,
   name: string,
   result: NativeType,
@@ -94,7 +93,9 @@ function load(): Koffi {
     process.dlopen(module, path);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    throw installationError('koffi.node', existsSync(path) ? message : 'the file does not exist', error);
+    // Told by the message: to look for the file would need what failed here.
+    const missing = message.includes('No such file or directory');
+    throw installationError('koffi.node', missing ? 'the file does not exist' : message, error);
   }
   if (module.exports.load === undefined) throw installationError('koffi.node', 'it is not koffi');
   loaded = module.exports as Koffi;
@@ -133,4 +134,41 @@ function declareSyscall(kinds: number): NativeFunction {
   const call = declare(null, 'syscall', 'int64', types);
   declared[kinds] = call;
   return call;
+}
+
+let pollOnWorker: AsyncNativeFunction | undefined;
+
+/**
+ * poll(2) on a worker thread, as Node's own streams refuse some kinds of descriptors and keep the process alive. Node
+ * doesn't exit while this waits: give it a descriptor that an `exit` handler makes ready. When a signal comes, the
+ * events are all 0.
+ */
+function whenReady(fds: readonly { fd: number; events: number }[], timeoutMs: number): Promise<number[]> {
+  pollOnWorker ??= declare(null, 'poll', 'int', ['void *', 'uint64', 'int']);
+  // struct pollfd { int fd; short events; short revents; }
+  const list = nativeBytes(fds.length * 8);
+  const view = new DataView(list.buffer);
+  fds.forEach(({ fd, events }, index) => {
+    view.setInt32(index * 8, fd, true);
+    view.setInt16(index * 8 + 4, events, true);
+  });
+  const call = pollOnWorker;
+  return new Promise((resolve, reject) => {
+    call.async(list, fds.length, timeoutMs, (error) => {
+      // errno is the worker's; a failure can only be a signal, or too little memory.
+      if (error !== null) reject(error);
+      else resolve(fds.map((_, index) => view.getInt16(index * 8 + 6, true)));
+    });
+  });
+}
+
+/** Node takes the lowest free numbers, its event loop first: where the loop is, our caller's descriptors end. */
+function inherits(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return readlinkSync(`/proc/self/fd/${fd}`) !== 'anon_inode:[eventpoll]';
+  } catch (error) {
+    if (errnoOf(error) === 'EBADF' || errnoOf(error) === 'ENOENT') return false;
+    throw error;
+  }
 }

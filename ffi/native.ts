@@ -1,14 +1,14 @@
 /**
- * Calls into C libraries: one interface, and behind it whichever FFI is the cheapest to start that works here.
+ * Calls into C libraries: one interface, and behind it what the engine has.
  *
- * Under Bun its own (bun.ts), elsewhere koffi (koffi.ts). Nothing is loaded before the first call.
+ * QuickJS has functions of our own in C (quickjs/native.ts), Node has koffi (koffi.ts); package.json's `#native` chooses
+ * by the condition that a program is bundled with. Nothing is loaded before the first call.
  *
  * @module
  */
 
+import { engineNative } from '#native';
 import { RuntsError } from '../src/errors.ts';
-import { bunNative } from './bun.ts';
-import { koffiNative } from './koffi.ts';
 
 /** What may be passed to C. A string becomes NUL-terminated UTF-8; an array is passed by its address. */
 export type NativeArg = number | bigint | string | NativeArray | null;
@@ -41,12 +41,21 @@ export interface Native {
   /** syscall(2) with up to six arguments; the negative errno when it fails. */
   syscall(number: number, args: readonly NativeArg[]): number;
   address(array: NativeArray): bigint;
+  /**
+   * The events of descriptors, as of poll(2), as soon as one has any; all 0 after the timeout.
+   *
+   * @param timeoutMs - negative waits forever
+   */
+  whenReady(fds: readonly { fd: number; events: number }[], timeoutMs: number): Promise<number[]>;
+  /** Whether a descriptor is one of those from 3 on, without a gap, that our caller left open. */
+  inherits(fd: number): boolean;
 }
 
 let chosen: Native | undefined;
 
-function native(): Native {
-  chosen ??= bunNative() ?? koffiNative();
+/** The engine's. */
+export function native(): Native {
+  chosen ??= engineNative();
   return chosen;
 }
 

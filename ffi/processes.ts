@@ -134,7 +134,7 @@ function reapAll(pid: number): ExitStatus | undefined {
 
 /**
  * Undoes what our caller may have left us with: an ignored SIGCHLD makes the kernel reap children itself, and their
- * exit status, or worse their pid, is lost. Node does this at its start, Bun doesn't.
+ * exit status, or worse their pid, is lost. Node does this at its start, QuickJS doesn't.
  */
 export function keepChildren(): void {
   // struct sigaction of the kernel: handler, flags, restorer (absent on aarch64), mask; zeros are the default action

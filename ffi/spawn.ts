@@ -7,14 +7,14 @@
  * @module
  */
 
-import { closeSync, fstatSync, readlinkSync } from 'node:fs';
-import { errnoOf, RuntsError } from '../src/errors.ts';
+import { closeSync } from '#files';
+import { RuntsError } from '../src/errors.ts';
 import { errnoName, errnoText } from './constants/errno.ts';
 import { F_SEAL } from './constants/file.ts';
 import { addSeals, closeOnExecFrom, duplicate, memfdCreate } from './descriptors.ts';
 import { failedWith, restartingSyscall } from './local.ts';
 import type { NativeFunction } from './native.ts';
-import { addressOfBytes, declareAll, nativeBytes } from './native.ts';
+import { addressOfBytes, declareAll, native, nativeBytes } from './native.ts';
 import type { ExitStatus } from './processes.ts';
 import { keepChildren, waitFor } from './processes.ts';
 
@@ -98,26 +98,13 @@ export function planDescriptors<Name extends string>(
 function preservedDescriptors(count: number): number[] {
   const keep = Array.from({ length: count }, (_, index) => STANDARD_STREAMS.length + index);
   for (const fd of keep) {
-    if (!isOpenedByCaller(fd)) {
+    if (!native().inherits(fd)) {
       throw new RuntsError('E_FDS', `file descriptor ${fd} is not open`, {
         hint: `--preserve-fds ${count} hands on the descriptors 3 to ${2 + count}: open them all`,
       });
     }
   }
   return keep;
-}
-
-/**
- * An engine takes the lowest free numbers, its event loop first: where the loop is, our caller's descriptors end.
- */
-function isOpenedByCaller(fd: number): boolean {
-  try {
-    fstatSync(fd);
-    return readlinkSync(`/proc/self/fd/${fd}`) !== 'anon_inode:[eventpoll]';
-  } catch (error) {
-    if (errnoOf(error) === 'EBADF' || errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 /**

@@ -65,6 +65,11 @@ export const SYSCALLS = {
   },
   ioctl: { x64: 16, arm64: 29, parameters: { fd: 'fd', request: set('ioctl'), argument: 'pointer' } },
   getpid: { x64: 39, arm64: 172, parameters: {} },
+  getcwd: { x64: 79, arm64: 17, parameters: { buffer: 'pointer', size: 'size' } },
+  getuid: { x64: 102, arm64: 174, parameters: {} },
+  getgid: { x64: 104, arm64: 176, parameters: {} },
+  geteuid: { x64: 107, arm64: 175, parameters: {} },
+  getegid: { x64: 108, arm64: 177, parameters: {} },
   sendfile: {
     x64: 40,
     arm64: 71,
@@ -101,7 +106,6 @@ export const SYSCALLS = {
   kill: { x64: 62, arm64: 129, parameters: { pid: 'pid', signal: 'signal' } },
   fcntl: { x64: 72, arm64: 25, parameters: { fd: 'fd', command: set('fcntl'), argument: 'int' } },
   flock: { x64: 73, arm64: 32, parameters: { fd: 'fd', operation: set('flock') } },
-  getcwd: { x64: 79, arm64: 17, parameters: { buffer: 'pointer', size: 'size' } },
   chdir: { x64: 80, arm64: 49, parameters: { path: 'string' } },
   fchdir: { x64: 81, arm64: 50, parameters: { fd: 'fd' } },
   fchmod: { x64: 91, arm64: 52, parameters: { fd: 'fd', mode: 'mode' } },
@@ -144,6 +148,7 @@ export const SYSCALLS = {
     parameters: { fd: 'fd', name: 'string', value: 'pointer', size: 'size' },
   },
   flistxattr: { x64: 196, arm64: 13, parameters: { fd: 'fd', list: 'pointer', size: 'size' } },
+  pread64: { x64: 17, arm64: 67, parameters: { fd: 'fd', buffer: 'pointer', size: 'size', offset: 'int' } },
   getdents64: { x64: 217, arm64: 61, parameters: { fd: 'fd', entries: 'pointer', size: 'size' } },
   exit_group: { x64: 231, arm64: 94, parameters: { status: 'int' } },
   set_mempolicy: {
@@ -181,6 +186,11 @@ export const SYSCALLS = {
     parameters: { dirfd: 'fd', path: 'string', uid: 'int', gid: 'int', flags: set('at') },
   },
   unlinkat: { x64: 263, arm64: 35, parameters: { dirfd: 'fd', path: 'string', flags: set('unlinkat') } },
+  linkat: {
+    x64: 265,
+    arm64: 37,
+    parameters: { fromfd: 'fd', from: 'string', tofd: 'fd', to: 'string', flags: set('at') },
+  },
   symlinkat: { x64: 266, arm64: 36, parameters: { target: 'string', dirfd: 'fd', path: 'string' } },
   readlinkat: {
     x64: 267,
@@ -194,6 +204,13 @@ export const SYSCALLS = {
     arm64: 88,
     parameters: { dirfd: 'fd', path: 'string', times: 'pointer', flags: set('at') },
   },
+  inotify_init1: { x64: 294, arm64: 26, parameters: { flags: set('open') } },
+  inotify_add_watch: { x64: 254, arm64: 27, parameters: { fd: 'fd', path: 'string', mask: 'int' } },
+  clock_nanosleep: {
+    x64: 230,
+    arm64: 115,
+    parameters: { clock: 'int', flags: 'int', duration: 'pointer', left: 'pointer' },
+  },
   dup3: { x64: 292, arm64: 24, parameters: { from: 'fd', to: 'fd', flags: set('dup') } },
   pipe2: { x64: 293, arm64: 59, parameters: { pair: 'pointer', flags: set('dup') } },
   prlimit64: {
@@ -202,6 +219,11 @@ export const SYSCALLS = {
     parameters: { pid: 'pid', resource: set('rlimit'), limit: 'pointer', old: 'pointer' },
   },
   setns: { x64: 308, arm64: 268, parameters: { fd: 'fd', type: set('clone') } },
+  renameat2: {
+    x64: 316,
+    arm64: 276,
+    parameters: { fromDirfd: 'fd', from: 'string', toDirfd: 'fd', to: 'string', flags: 'int' },
+  },
   seccomp: {
     x64: 317,
     arm64: 277,

@@ -4,9 +4,9 @@
  *
  *   schemas/generated/   types and validators, from the schemas
  *   dist/executor        what acts inside the container, from C
- *   dist/koffi.node      the foreign function interface, as npm delivers it
- *   dist/runts.mjs       the program for Node
- *   dist/runts           the program compiled with Bun, where Bun runs
+ *   dist/runts           the program, with QuickJS and all that it needs in one file
+ *   dist/runts.mjs       the program for Node, with
+ *   dist/koffi.node      its foreign function interface, as npm delivers it
  *
  * @module
  */
@@ -15,19 +15,15 @@ import {
   closeSync,
   copyFileSync,
   existsSync,
-  mkdtempSync,
   openSync,
   readFileSync,
   readSync,
   renameSync,
-  rmSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
-import { alignCode, writeWhole } from './align-code.mjs';
+import { join } from 'node:path';
 import { buildExecutor } from './build-executor.mjs';
+import { buildEngine, buildProgram, ENGINE_OUTPUTS, engineInputs } from './build-program.mjs';
 import { installDependencies } from './dependencies.mjs';
-import { forgetVariables } from './forget-variables.mjs';
 import { filesBelow, recordedSteps } from './incremental.mjs';
 import { capture, main, root, run, ScriptError, say } from './lib.mjs';
 import { ensurePrerequisites } from './prerequisites.mjs';
@@ -40,22 +36,6 @@ const products = {
 };
 
 const ENTRY = join(root, 'src/cli/main.ts');
-
-/**
- * A command lives for some milliseconds. Splitting keeps a module that isn't needed from being set up; the policy makes
- * the engine's compilers, which would be at work in other threads, wait for code that runs a hundred times as often
- * as usual (measured: a fifth less processor time). ES modules, because in CommonJS `import.meta.url` becomes the path
- * on the machine that builds.
- */
-const FOR_SHORT_LIVES = ['--bytecode', '--minify', '--format=esm', '--splitting', '--compile-jit-policy=100'];
-
-/** Variables that would run somebody else's code in the place of the program, or beside it. */
-const MUST_FORGET = new Set(['BUN_BE_BUN', 'BUN_OPTIONS']);
-
-/** A Bun program reads these from its working directory, which for a runtime is somebody else's bundle. */
-const NO_AUTOLOAD = ['dotenv', 'bunfig', 'tsconfig', 'package-json'].map(
-  (what) => `--no-compile-autoload-${what}`,
-);
 
 /** The C library of the running Node, by the loader that its executable names: koffi has a build for either. */
 function libcOfNode() {
@@ -74,13 +54,6 @@ function koffiOfPlatform() {
   if (!existsSync(file))
     throw new ScriptError(`koffi has no build for ${process.arch} with ${libc}: ${file}`);
   return file;
-}
-
-/** The Bun that npm installed, when it is for this machine and runs on it (it needs glibc and, on x86-64, AVX2). */
-function findBun() {
-  const name = process.arch === 'arm64' ? 'aarch64' : process.arch;
-  const file = join(root, `node_modules/@oven/bun-linux-${name}/bin/bun`);
-  return existsSync(file) && capture(file, ['--version']) !== undefined ? file : undefined;
 }
 
 /** The commit that is built, `-dirty` with changes to the sources, `unknown` outside of a git checkout. */
@@ -134,34 +107,24 @@ async function buildModule(defines) {
 }
 
 /**
- * Compiles the program with Bun.
+ * Makes the binary. Every module is run at build time, so that none is at the start of a command.
  *
- * @param {string} bun
  * @param {Record<string, string>} defines
+ * @param {string} [outfile]
  */
-function buildBinary(bun, defines) {
-  // For the same sources to give the same file anywhere: the entry relative to the project's folder, the output under its
-  // real name (both become part of the program), and nothing of the builder's home and environment.
-  const folder = mkdtempSync(join(tmpdir(), 'runts-build-'));
-  try {
-    const args = ['build', '--compile', ...FOR_SHORT_LIVES, ...NO_AUTOLOAD];
-    for (const [name, value] of Object.entries(defines)) args.push('--define', `${name}=${value}`);
-    args.push('--outfile', join(folder, 'runts'), relative(root, ENTRY));
-    run(bun, args, {
-      env: { PATH: process.env.PATH, HOME: folder, TMPDIR: folder },
-      stdio: ['ignore', 'ignore', 2],
-    });
-    const temporary = `${products.binary}.${process.pid}`;
-    const program = readFileSync(join(folder, 'runts'));
-    const kept = forgetVariables(program).filter((name) => MUST_FORGET.has(name));
-    if (kept.length > 0)
-      throw new ScriptError(`this Bun reads ${kept.join(', ')} in a way that the build can't take from it`);
-    writeWhole(temporary, alignCode(program), 0o755);
-    chmodSync(temporary, 0o755);
-    renameSync(temporary, products.binary);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function buildBinary(defines, outfile = products.binary) {
+  const modules = ['src', 'ffi'].flatMap((folder) =>
+    filesBelow(join(root, folder), /^(?!.*(\.test\.ts$|testing|fixture))(?!quickjs\/|cli\/main).*\.ts$/),
+  );
+  const ours = modules.filter((file) => !/\/ffi\/(koffi|files-node)\.ts$/.test(file));
+  const executor = readFileSync(join(root, 'dist/executor')).toString('hex');
+  // What runs in most processes comes first: neighbours in the program are neighbours in memory.
+  const often = ['run', 'create', 'start', 'exec', 'state', 'kill', 'delete'];
+  const first = often.map((name) => join(root, `src/commands/${name}.ts`));
+  const begin = [join(root, 'ffi/quickjs/main.ts'), join(root, 'src/cli/app.ts')];
+  await buildProgram([...new Set([...begin, ...first, ...ours])], outfile, {
+    defines: { ...defines, RUNTS_EXECUTOR: JSON.stringify(executor) },
+  });
 }
 
 const step = recordedSteps(join(dist, '.build.json'));
@@ -181,7 +144,7 @@ export async function generate() {
 /**
  * Builds what is out of date. Dependencies and prerequisites must be there.
  *
- * @returns {Promise<{ command: string[] }>} how to start the built program: the binary, else Node with the module
+ * @returns {Promise<{ command: string[] }>} how to start the built program
  */
 export async function build() {
   await generate();
@@ -202,15 +165,11 @@ export async function build() {
 
   const sources = [
     ...filesBelow(join(root, 'src'), /(?<!\.test)\.(ts|json)$/),
-    ...filesBelow(join(root, 'ffi'), /(?<!\.test)\.(ts|json)$/),
+    ...filesBelow(join(root, 'ffi'), /(?<!\.test)\.(ts|json|c|S)$/),
     ...filesBelow(join(root, 'schemas'), /\.(js|mjs|ts|json)$/),
-    ...[
-      'package.json',
-      'package-lock.json',
-      'tsconfig.json',
-      'scripts/build.mjs',
-      'scripts/align-code.mjs',
-    ].map((name) => join(root, name)),
+    ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((name) =>
+      join(root, name),
+    ),
   ];
   const defines = { RUNTS_COMMIT: JSON.stringify(commit()) };
 
@@ -220,26 +179,20 @@ export async function build() {
     { outputs: [products.module], run: () => buildModule(defines) },
     defines,
   );
-
-  const bun = findBun();
-  if (bun === undefined) {
-    // Never leave a binary behind that is older than the module.
-    rmSync(products.binary, { force: true });
-    say(
-      `Bun doesn't run on this machine (${process.arch}, ${libcOfNode()}): building for Node only, dist/runts.mjs`,
-    );
-    return { command: [process.execPath, products.module] };
-  }
+  await step('dist/quickjs', engineInputs(), { outputs: ENGINE_OUTPUTS, run: buildEngine });
   await step(
     'dist/runts',
-    sources,
-    { outputs: [products.binary], run: () => buildBinary(bun, defines) },
+    [...sources, ...ENGINE_OUTPUTS, join(root, 'dist/executor')],
+    { outputs: [products.binary], run: () => buildBinary(defines) },
     defines,
   );
   return { command: [products.binary] };
 }
 
 await main(import.meta.url, async () => {
+  const [option, outfile] = process.argv.slice(2);
+  // For a test: what was built already, once more.
+  if (option === '--again') return await buildBinary({ RUNTS_COMMIT: JSON.stringify(commit()) }, outfile);
   installDependencies();
   ensurePrerequisites();
   await build();

@@ -2,8 +2,8 @@
 /**
  * `npm run install-binary -- [--prefix DIR] [--destdir DIR] [--uninstall]`
  *
- * Copies what `npm run build` made to PREFIX/lib/runts and links PREFIX/bin/runts to it. The program finds its
- * companions beside its own file, so the prefix may be moved or packed afterwards; the link is relative.
+ * Copies the binary that `npm run build` made to PREFIX/lib/runts and links PREFIX/bin/runts to it. It is one file that
+ * needs no other, so the prefix may be moved or packed afterwards; the link is relative.
  *
  * @module
  */
@@ -18,10 +18,10 @@ import {
   rmdirSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { writeWhole } from './align-code.mjs';
 import { main, root, ScriptError } from './lib.mjs';
 
 const USAGE = `Usage: npm run install-binary -- [options]
@@ -31,12 +31,9 @@ const USAGE = `Usage: npm run install-binary -- [options]
   --uninstall     remove what was installed there
 `;
 
-/** What is installed, with modes. The program comes as a binary or, where Bun has no build, as a module for Node. */
-const COMPANIONS = [
-  { name: 'koffi.node', mode: 0o644 },
-  { name: 'executor', mode: 0o755 },
-];
-const PROGRAMS = ['runts', 'runts.mjs'];
+const PROGRAM = 'runts';
+/** What earlier versions installed beside it. */
+const FORMER = ['koffi.node', 'executor', 'runts.mjs'];
 
 /** @param {string} text */
 function print(text) {
@@ -59,44 +56,35 @@ const linkTo = (name) => `../lib/runts/${name}`;
 /** Refuses to replace or remove a PREFIX/bin/runts that this script didn't make. @param {string} link */
 function refuseForeign(link) {
   const target = linkTarget(link);
-  if (isThere(link) && !PROGRAMS.some((name) => target === linkTo(name))) {
+  if (isThere(link) && ![PROGRAM, ...FORMER].some((name) => target === linkTo(name))) {
     throw new ScriptError(`${link} was not installed by this script: move it away first`);
   }
 }
 
 /** @param {string} lib @param {string} link */
 function install(lib, link) {
-  const dist = join(root, 'dist');
-  const program = PROGRAMS.find((name) => existsSync(join(dist, name)));
-  const files = [{ name: program ?? 'runts', mode: 0o755 }, ...COMPANIONS];
-  const missing = files.find(({ name }) => !existsSync(join(dist, name)));
-  if (program === undefined || missing) {
-    throw new ScriptError(`dist/${missing?.name} is missing: run 'npm run build' first`);
-  }
+  const built = join(root, 'dist', PROGRAM);
+  if (!existsSync(built)) throw new ScriptError(`dist/${PROGRAM} is missing: run 'npm run build' first`);
   refuseForeign(link);
   mkdirSync(lib, { recursive: true });
   mkdirSync(join(link, '..'), { recursive: true });
-  for (const { name, mode } of files) {
-    // By rename: the one that is there may be running, and must never be seen half written.
-    const target = join(lib, name);
-    writeWhole(`${target}.new`, readFileSync(join(dist, name)), mode);
-    chmodSync(`${target}.new`, mode);
-    renameSync(`${target}.new`, target);
-    print(target);
-  }
+  // By rename: the one that is there may be running, and must never be seen half written.
+  const target = join(lib, PROGRAM);
+  writeFileSync(`${target}.new`, readFileSync(built));
+  chmodSync(`${target}.new`, 0o755);
+  renameSync(`${target}.new`, target);
+  print(target);
   rmSync(`${link}.new`, { force: true });
-  symlinkSync(linkTo(program), `${link}.new`);
+  symlinkSync(linkTo(PROGRAM), `${link}.new`);
   renameSync(`${link}.new`, link);
-  print(`${link} -> ${linkTo(program)}`);
+  print(`${link} -> ${linkTo(PROGRAM)}`);
+  for (const name of FORMER) rmSync(join(lib, name), { force: true });
 }
 
 /** @param {string} lib @param {string} link */
 function uninstall(lib, link) {
   refuseForeign(link);
-  const files = [
-    link,
-    ...[...PROGRAMS, ...COMPANIONS.map(({ name }) => name)].map((name) => join(lib, name)),
-  ];
+  const files = [link, ...[PROGRAM, ...FORMER].map((name) => join(lib, name))];
   for (const file of files.filter(isThere)) {
     rmSync(file);
     print(`removed ${file}`);

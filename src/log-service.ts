@@ -5,9 +5,10 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { AF, SOCK } from '../ffi/constants/socket.ts';
 import { restartingSyscall, syscall } from '../ffi/local.ts';
+import { concatBytes, utf8 } from '../ffi/text.ts';
 import { sendDescriptors, socketAddress } from './linux/socket.ts';
 import type { LogLevel } from './log.ts';
 
@@ -51,17 +52,17 @@ export function openService(service: Service, id: string): Sink {
 /** Fields of the journal, one a line; a value with line breaks has its length in front. */
 export function journalEntry(id: string, level: LogLevel, message: string, code?: string): Uint8Array {
   const fields = { PRIORITY: String(PRIORITY[level]), SYSLOG_IDENTIFIER: id, ID: id, RUNTS_CODE: code };
-  const parts: Buffer[] = [];
+  const parts: Uint8Array[] = [];
   for (const [name, value] of [...Object.entries(fields), ['MESSAGE', message] as const]) {
     if (value === undefined) continue;
-    const bytes = Buffer.from(value).subarray(0, MAX_BYTES);
+    const bytes = utf8(value).subarray(0, MAX_BYTES);
     if (bytes.includes(0x0a)) {
-      const length = Buffer.alloc(8);
-      length.writeBigUInt64LE(BigInt(bytes.length));
-      parts.push(Buffer.from(`${name}\n`), length, bytes, Buffer.from('\n'));
-    } else parts.push(Buffer.from(`${name}=`), bytes, Buffer.from('\n'));
+      const length = new Uint8Array(8);
+      new DataView(length.buffer).setUint32(0, bytes.length, true);
+      parts.push(utf8(`${name}\n`), length, bytes, utf8('\n'));
+    } else parts.push(utf8(`${name}=`), bytes, utf8('\n'));
   }
-  return Buffer.concat(parts);
+  return concatBytes(parts);
 }
 
 /** `<PRIORITY>TIME ID[PID]: MESSAGE`, the time as syslog(3) writes it. */
@@ -69,5 +70,5 @@ export function syslogLine(id: string, level: LogLevel, message: string, code?: 
   const [, month = '', day = '', , time = ''] = new Date().toString().split(' ');
   const text = code === undefined ? message : `${code}: ${message}`;
   const line = `<${FACILITY | PRIORITY[level]}>${month} ${day.replace(/^0/, ' ')} ${time} ${id}[${process.pid}]: ${text}`;
-  return Buffer.from(line.replaceAll('\n', ' ')).subarray(0, MAX_BYTES);
+  return utf8(line.replace(/\n/g, ' ')).subarray(0, MAX_BYTES);
 }

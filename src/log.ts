@@ -8,7 +8,7 @@
  * @module
  */
 
-import { constants, fstatSync, openSync } from 'node:fs';
+import { constants, fstatSync, openSync } from '#files';
 import { printError, writeAll } from './cli/output.ts';
 import { errnoText, present } from './cli/present.ts';
 import type { GlobalOptions } from './cli/types.ts';

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { closeSync, readSync, writeFileSync } from 'node:fs';
+import { closeSync, readSync, writeFileSync } from '#files';
 import { duplicate, memfdCreate } from '../ffi/descriptors.ts';
 import { syscall } from '../ffi/local.ts';
 import { addressOf, handed, type ProgramBuilder } from '../ffi/program.ts';

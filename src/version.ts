@@ -25,7 +25,7 @@ export const SPEC_VERSION = '1.3.0';
  * word; Podman shows the text as it is. Calling ourselves runc would fill one field and mislead everyone else.
  */
 export function versionText(): string {
-  const engine =
-    process.versions.bun === undefined ? `node ${process.versions.node}` : `bun ${process.versions.bun}`;
+  const { quickjs, node } = process.versions;
+  const engine = quickjs === undefined ? `node ${node}` : `quickjs ${quickjs}`;
   return `runts version ${VERSION}\ncommit: ${COMMIT}\nspec: ${SPEC_VERSION}\nengine: ${engine}\n`;
 }

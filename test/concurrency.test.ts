@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Bundle,
   privateWorld,
@@ -93,11 +92,14 @@ for (const runtime of runtimes()) {
       child.stderr!.on('data', (chunk) => {
         stderr += String(chunk);
       });
-      // Not until its pipes are closed: the created container keeps them.
-      return once(child, 'exit').then(([exit]) => ({ code: Number(exit), stdout: '', stderr }));
+      // Its pipes are closed with it, but for those that the created container keeps.
+      const closed = once(child, 'close');
+      return once(child, 'exit').then(async ([exit]) => {
+        if (exit !== 0) await closed;
+        return { code: Number(exit), stdout: '', stderr };
+      });
     });
     const results = await Promise.all(creates);
-    await delay(50);
     assert.deepEqual(outcomes(results), [...times(() => 'E_ID_EXISTS').slice(1), 'ok']);
     assert.equal(s.state(id).status, 'created');
   });

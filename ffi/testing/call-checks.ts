@@ -6,11 +6,10 @@
 
 import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { RuntsError } from '../../src/errors.ts';
-import { connectUnix, receiveDescriptors, sendDescriptors } from '../../src/linux/socket.ts';
-import { F, F_SEAL, O, PR, RLIMIT, SOCK, TIOC } from '../constants/index.ts';
+import { connectUnix, receiveDescriptors, sendDescriptors, socketAddress } from '../../src/linux/socket.ts';
+import { AF, F, F_SEAL, O, PR, RLIMIT, SOCK, TIOC } from '../constants/index.ts';
 import {
   addSeals,
   closeOnExecFrom,
@@ -269,25 +268,23 @@ export const CALL_CHECKS: readonly Check[] = [
   ['the size and the mode of a terminal', terminal],
 ];
 
-async function connects(): Promise<void> {
+function connects(): void {
   const folder = mkdtempSync(`${tmpdir()}/runts-socket-`);
-  const before = process.cwd();
+  const directory = openSync(folder, 'r');
   try {
-    for (const name of ['s', 'n'.repeat(100)]) {
-      // A relative path, because what is connected to may be longer than what can be listened on.
-      process.chdir(folder);
-      const server = createServer();
-      const received = new Promise<string>((resolve) => {
-        server.on('connection', (socket) => socket.on('data', (data) => resolve(String(data))));
-      });
-      await new Promise<void>((resolve) => server.listen(name, resolve));
-      process.chdir(before);
+    for (const name of ['s', 'n'.repeat(80)]) {
+      const server = syscall('socket', [AF.UNIX, SOCK.STREAM | SOCK.CLOEXEC, 0]);
+      // By the folder's descriptor, because what is connected to may be longer than what can be listened on.
+      const address = socketAddress(`/proc/self/fd/${directory}/${name}`);
+      syscall('bind', [server, address, address.length]);
+      syscall('listen', [server, 1]);
       const fd = connectUnix(`${folder}/${name}`);
       assert.ok(isCloseOnExec(fd));
       writeSync(fd, name);
-      assert.equal(await received, name);
-      closeSync(fd);
-      await new Promise((resolve) => server.close(resolve));
+      const peer = syscall('accept4', [server, null, null, SOCK.CLOEXEC]);
+      const buffer = new Uint8Array(128);
+      assert.equal(new TextDecoder().decode(buffer.subarray(0, readSync(peer, buffer))), name);
+      for (const used of [fd, peer, server]) closeSync(used);
     }
     const nothing = `${folder}/nothing`;
     assert.throws(() => connectUnix(nothing), /^RuntsError: cannot connect to .*nothing: connect\(.*ENOENT/);
@@ -297,7 +294,7 @@ async function connects(): Promise<void> {
     );
     assert.throws(() => connectUnix(`${folder}\0/s`), /NUL/);
   } finally {
-    process.chdir(before);
+    closeSync(directory);
     rmSync(folder, { recursive: true });
   }
 }

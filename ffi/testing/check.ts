@@ -1,5 +1,5 @@
 /**
- * Checks of the native side that run under every engine: as tests under Node, and in a program compiled with Bun.
+ * Checks of the native side that run under every engine: in a program for each.
  *
  * @module
  */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { memfdCreate, socketPair } from '../descriptors.ts';
-import { assetPath, currentMachine } from '../engine.ts';
+import { currentMachine } from '../engine.ts';
+import { executorFile } from '../executor-file.ts';
 import { syscall } from '../local.ts';
 import { Program } from '../program.ts';
 import { reapExecutor, spawnExecutor } from '../spawn.ts';
@@ -32,7 +33,7 @@ export function measureCosts(): Record<string, number> {
   const program = new Program();
   program.call('exit_group', [0]);
   const tape = assemble(program, { machine: currentMachine(), fds: {}, reportFd: 9 });
-  const file = image(readFileSync(assetPath('executor')), tape);
+  const file = image(executorFile(), tape);
   lap('');
   const pid = spawnExecutor({ image: file, fds: [{ from: right, to: 9 }] });
   lap('first spawn');

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
-import { assetPath, currentMachine } from '../engine.ts';
+import { currentMachine } from '../engine.ts';
+import { executorFile } from '../executor-file.ts';
 import { bytes, Program, stringArray } from '../program.ts';
 import { assemble, image } from '../tape.ts';
 
@@ -17,7 +17,7 @@ export function makeImage(build: (program: Program) => void): Uint8Array {
   const program = new Program();
   build(program);
   const tape = assemble(program, { machine: currentMachine(), fds: {}, reportFd: REPORT });
-  return image(readFileSync(assetPath('executor')), tape);
+  return image(executorFile(), tape);
 }
 
 /** A program that executes a command, which inherits what the executor got. */

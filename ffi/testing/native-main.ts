@@ -1,5 +1,5 @@
 /**
- * The checks as a program, to be compiled with Bun: prints one line of JSON for each. With `--costs`, what the
+ * The checks as a program for each engine: prints one line of JSON for each. With `--costs`, what the
  * first calls cost, in microseconds.
  *
  * @module
@@ -16,14 +16,8 @@ export interface CheckResult {
   error?: string;
 }
 
-async function main(): Promise<void> {
+export async function main(): Promise<void> {
   const options = process.argv.slice(2);
-  // As on a system where Bun's own FFI doesn't work.
-  if (options[0] === '--koffi') {
-    options.shift();
-    const { Bun } = globalThis as { Bun?: object };
-    if (Bun !== undefined) Object.defineProperty(Bun, 'FFI', { value: undefined });
-  }
   const [option] = options;
   if (option === '--where')
     console.log(JSON.stringify({ compiled: isCompiled(), directory: installDirectory() }));
@@ -35,11 +29,9 @@ async function main(): Promise<void> {
       try {
         await body();
       } catch (error) {
-        result.error = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        result.error = error instanceof Error ? `${error}\n${error.stack}` : String(error);
       }
       console.log(JSON.stringify(result));
     }
   }
 }
-
-await main();

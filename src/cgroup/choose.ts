@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from '#files';
 import type { GlobalOptions } from '../cli/types.ts';
 import { errnoOf } from '../errors.ts';
 import { log } from '../log.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeSync } from '#files';
 
 /** Writes to an existing file of a cgroup. Without O_CREAT and O_TRUNC, so that a missing file is ENOENT. */
 export function writeControl(path: string, value: string): void {

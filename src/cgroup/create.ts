@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { enableControllers } from './enable.ts';
 import { cgroupError } from './errors.ts';

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { chownSync, readFileSync } from 'node:fs';
+import { chownSync, readFileSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import { cgroupError } from './errors.ts';
 

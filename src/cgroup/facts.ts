@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync, statfsSync } from '#files';
 import { RuntsError } from '../errors.ts';
 import { processCgroup } from '../linux/procfs.ts';
 

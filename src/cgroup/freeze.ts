@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from '#files';
 import { RuntsError } from '../errors.ts';
 import { waitUntil } from '../linux/wait.ts';
 import { cgroupError } from './errors.ts';

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 
 const FIELD = 'linux.cgroupsPath';
@@ -51,7 +52,7 @@ export function cgroupPath(cgroupsPath: string | undefined, id: string, own: str
   if (last === undefined) {
     throw refuse(wanted, 'is not a cgroup of its own', 'name one for this container, or leave the field out');
   }
-  const long = names.find((name) => Buffer.byteLength(name) > 255);
+  const long = names.find((name) => utf8Length(name) > 255);
   if (long !== undefined) throw refuse(wanted, 'has a component of more than 255 bytes', 'shorten it');
   if (wanted.startsWith('/')) return `/${names.join('/')}`;
   if (own.startsWith('/..')) {

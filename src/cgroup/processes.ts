@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import { cgroupError } from './errors.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rmdirSync } from 'node:fs';
+import { rmdirSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { waitUntil } from '../linux/wait.ts';
 import { cgroupError } from './errors.ts';

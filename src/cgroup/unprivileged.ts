@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 
 /** An ordinary user, or root of a user namespace, whose map is not the whole range; user_namespaces(7). */
 export function isUnprivileged(): boolean {

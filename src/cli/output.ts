@@ -7,14 +7,11 @@
  * @module
  */
 
-import { writeSync } from 'node:fs';
+import { writeSync } from '#files';
+import { utf8 } from '../../ffi/text.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { sleep } from '../linux/wait.ts';
 import { errnoText } from './present.ts';
-
-/** Sleeps without an event loop: the caller's pipe may be non-blocking and full. */
-function pause(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
 
 /**
  * Writes the whole text, also to a non-blocking descriptor.
@@ -23,14 +20,19 @@ function pause(milliseconds: number): void {
  * @throws the system error of write(2) for anything else
  */
 export function writeAll(fd: number, text: string): boolean {
-  let rest: Uint8Array = Buffer.from(text);
+  let rest: Uint8Array = utf8(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));
     } catch (error) {
       const errno = errnoOf(error);
       if (errno === 'EPIPE') return false;
-      if (errno === 'EAGAIN') pause(1);
+      // No way to system calls at all, which a broken installation can be the reason of: the engine's own way to say so.
+      if (errno === undefined && fd === 2) {
+        console.error(text.trimEnd());
+        return true;
+      }
+      if (errno === 'EAGAIN') sleep(1);
       else if (errno !== 'EINTR') throw error;
     }
   }

@@ -45,7 +45,7 @@ export function errnoText(error: unknown): string {
   return words ?? errno;
 }
 
-/** True for an error that Node or Bun made from a failed system call. */
+/** True for an error that Node or ffi/files.ts made from a failed system call. */
 function isSystemError(error: unknown): error is Error & { syscall: string; path?: string; dest?: string } {
   return errnoOf(error) !== undefined && 'syscall' in (error as Error);
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, statSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { dirname, isAbsolute, resolve } from '../paths.ts';
 import { errnoText } from './present.ts';
 import { SYSTEM_ROOT } from './tables.ts';
 import type { GlobalOptions } from './types.ts';

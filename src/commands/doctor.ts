@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync } from '#files';
 import { assetPath } from '../../ffi/engine.ts';
 import { print } from '../cli/output.ts';
 import type { CommandContext } from '../cli/types.ts';

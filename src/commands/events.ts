@@ -4,7 +4,10 @@
  * @module
  */
 
-import { watch } from 'node:fs';
+import { closeSync, readSync } from '#files';
+import { POLL } from '../../ffi/descriptors.ts';
+import { syscall, trySyscall } from '../../ffi/local.ts';
+import { whenReady } from '../../ffi/ready.ts';
 import { flatKeyed } from '../cgroup/stats/parse.ts';
 import { hugePageSizes, readerOf, statsOf } from '../cgroup/stats/stats.ts';
 import { writeAll } from '../cli/output.ts';
@@ -34,33 +37,44 @@ export async function run(ctx: CommandContext): Promise<number> {
     return 0;
   }
   const oomKills = (): number => flatKeyed(read('memory.events') ?? '').oom_kill ?? 0;
-  return await new Promise((resolve) => {
-    let killed = oomKills();
-    const end = (): void => {
-      clearInterval(timer);
-      for (const watcher of watchers) watcher.close();
-      resolve(0);
-    };
-    const check = (): void => {
-      const now = oomKills();
-      // A reader that is gone is the end, as of any program in a pipe.
-      let told = true;
-      for (; told && killed < now; killed++) told = emit({ type: 'oom', id });
-      if (!told || statusOf(state) === 'stopped') end();
-    };
-    const timer = setInterval(() => {
-      if (stats()) check();
-      else end();
-    }, interval);
-    // The kernel notifies of changes of these two files (cgroup-v2.rst).
-    const watchers = ['memory.events', 'cgroup.events'].flatMap((name) => {
-      try {
-        return [watch(`${directory}/${name}`, check)];
-      } catch {
-        return [];
-      }
-    });
-  });
+  let killed = oomKills();
+  /** @returns false when the container has ended, or the reader is gone: the end, as of any program in a pipe */
+  const check = (): boolean => {
+    const now = oomKills();
+    for (; killed < now; killed++) if (!emit({ type: 'oom', id })) return false;
+    return statusOf(state) !== 'stopped';
+  };
+  const changes = watchFiles(directory, ['memory.events', 'cgroup.events']);
+  try {
+    for (let next = performance.now() + interval; check(); ) {
+      const left = Math.max(0, Math.ceil(next - performance.now()));
+      const [changed = 0] = await whenReady([{ fd: changes, events: POLL.IN }], left);
+      if (changed !== 0) forgetChanges(changes);
+      if (performance.now() < next) continue;
+      if (!stats()) break;
+      next += interval;
+    }
+  } finally {
+    closeSync(changes);
+  }
+  return 0;
+}
+
+const IN_MODIFY = 2;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+
+/** A descriptor that becomes readable when the kernel notifies of a change of one of these: cgroup-v2.rst, inotify(7). */
+function watchFiles(directory: string, names: readonly string[]): number {
+  const fd = syscall('inotify_init1', [O_NONBLOCK | O_CLOEXEC]);
+  // A file that a controller lacks is no news.
+  for (const name of names) trySyscall('inotify_add_watch', [fd, `${directory}/${name}`, IN_MODIFY]);
+  return fd;
+}
+
+function forgetChanges(fd: number): void {
+  const buffer = new Uint8Array(4096);
+  readSync(fd, buffer, 0, buffer.length, null);
 }
 
 /** One line of JSON. A bigint is a number with all its digits, which JSON.stringify can't write. */

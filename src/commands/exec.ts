@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import type { CommandContext } from '../cli/types.ts';
 import { type Executed, execIn } from '../container/exec.ts';
 import { execProcess } from '../container/exec-process.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync } from '#files';
 import { print } from '../cli/output.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';

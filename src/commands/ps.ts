@@ -24,14 +24,14 @@ export async function run(ctx: CommandContext): Promise<number> {
     print(`${JSON.stringify(pids)}\n`);
     return 0;
   }
-  const { spawnSync } = await import('node:child_process');
-  const result = spawnSync('ps', args.length > 0 ? args : ['-ef'], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (result.error !== undefined) {
-    throw new RuntsError('E_UNSUPPORTED', `ps: ${result.error.message}`, {
+  const { runCommand } = await import('../hooks/command.ts');
+  const result = runCommand('ps', args.length > 0 ? args : ['-ef']);
+  if (result === undefined) {
+    throw new RuntsError('E_UNSUPPORTED', 'ps: not found in $PATH', {
       hint: 'install ps: apt-get install procps',
     });
   }
-  if (result.status !== 0) throw new RuntsError('E_USAGE', `ps: ${result.stderr.trim()}`);
+  if (result.status.code !== 0) throw new RuntsError('E_USAGE', `ps: ${result.stderr.trim()}`);
   print(rowsOf(result.stdout, new Set(pids)));
   return 0;
 }

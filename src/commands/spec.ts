@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from '#files';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';

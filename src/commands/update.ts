@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 import { oomKills } from '../cgroup/oom.ts';
 import { updateCgroup } from '../cgroup/update.ts';
 import type { CommandContext } from '../cli/types.ts';

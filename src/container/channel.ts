@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from '#files';
 import { type Report, readReport } from '../../ffi/report.ts';
 import { errnoOf } from '../errors.ts';
 import { TAG } from '../plan/protocol.ts';

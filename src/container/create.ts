@@ -9,15 +9,13 @@ import {
   existsSync,
   constants as fsConstants,
   openSync,
-  readFileSync,
   renameSync,
   unlinkSync,
   writeFileSync,
-} from 'node:fs';
-import { posix } from 'node:path';
+} from '#files';
 import { AT, S } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { assetPath } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { syscall } from '../../ffi/local.ts';
 import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
@@ -31,6 +29,7 @@ import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { MovedDevices } from '../linux/net-devices.ts';
 import { log } from '../log.ts';
+import { basename, dirname, join } from '../paths.ts';
 import { planInto } from '../plan/create.ts';
 import { TAG } from '../plan/protocol.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
@@ -198,7 +197,7 @@ const ACTIONS: {
     creation.channel = new Channel(sync);
     const fds = planDescriptors(creation.handed, options.preserveFds);
     const tape = plan.program.finish({ fds: fds.numbers, reportFd: fds.numbers.sync! });
-    const executor = readExecutor();
+    const executor = executorFile();
     creation.executor = spawnExecutor({ image: image(executor, tape), fds: fds.fds, keep: fds.keep });
     creation.closeHanded();
   },
@@ -406,19 +405,6 @@ function cgroupState({ cgroupPath, scope }: Prepared['options'], mountpoint: str
   return { manager: 'systemd', mountpoint, path, unit: scope.unit, user: scope.user };
 }
 
-function readExecutor(): Uint8Array {
-  const path = assetPath('executor');
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new RuntsError('E_INSTALL', `executor: open ${path}: ${errnoText(error)}`, {
-      errno: errnoOf(error),
-      hint: 'install runts again: the executor belongs beside the program',
-      cause: error,
-    });
-  }
-}
-
 /** Where CLONE_INTO_CGROUP was refused: a write, and the wait for a grace period that comes with it. */
 function placeInCgroup(creation: Creation): void {
   const path = `${creation.cgroup!.directory}/cgroup.procs`;
@@ -437,7 +423,7 @@ function placeInCgroup(creation: Creation): void {
 
 /** Digits only, and complete from the first moment on: callers parse it as soon as it is there. */
 export function writePidFile(path: string, pid: number): void {
-  const temporary = posix.join(posix.dirname(path), `.${posix.basename(path)}.${process.pid}`);
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
   try {
     writeFileSync(temporary, String(pid), { flag: 'wx', mode: 0o644 });
     renameSync(temporary, path);

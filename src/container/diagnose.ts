@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { FSCONFIG, FSOPEN } from '../../ffi/constants/index.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import { RuntsError } from '../errors.ts';

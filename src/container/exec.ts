@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';

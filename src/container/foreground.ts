@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { pidfdOpen, pidfdSendSignal, waitForExit } from '../../ffi/processes.ts';
 import { RuntsError } from '../errors.ts';
 import { type CaughtSignals, exitCodeOf } from '../terminal/signals.ts';

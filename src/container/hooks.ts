@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath, currentMachine } from '../../ffi/engine.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';

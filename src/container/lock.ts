@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync } from '#files';
 import { lockFile } from '../../ffi/descriptors.ts';
 import { errnoOf, notFound, RuntsError } from '../errors.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { logError } from '../log.ts';
 import { isId } from './id.ts';

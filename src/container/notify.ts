@@ -8,7 +8,7 @@
  * @module
  */
 
-import { chmodSync, closeSync, existsSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, unlinkSync } from '#files';
 import { AT, O } from '../../ffi/constants/file.ts';
 import { AF, SOCK } from '../../ffi/constants/socket.ts';
 import { POLL, pipe, poll } from '../../ffi/descriptors.ts';

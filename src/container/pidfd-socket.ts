@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { RuntsError } from '../errors.ts';
 import { connectUnix, sendDescriptors } from '../linux/socket.ts';

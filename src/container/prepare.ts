@@ -4,8 +4,7 @@
  * @module
  */
 
-import { fstatSync, lstatSync, realpathSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { fstatSync, lstatSync, realpathSync } from '#files';
 import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { type ChosenCgroup, chooseCgroup } from '../cgroup/choose.ts';
 import { errnoText } from '../cli/present.ts';
@@ -13,6 +12,7 @@ import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hostFacts } from '../linux/facts.ts';
 import { log } from '../log.ts';
+import { isAbsolute, resolve } from '../paths.ts';
 import { planInto } from '../plan/create.ts';
 import type { HostFacts, Plan, PlanOptions } from '../plan/types.ts';
 import type { PreparedFilter } from '../seccomp/filter.ts';

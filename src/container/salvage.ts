@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from '#files';
 import { cgroupMountpoint } from '../cgroup/facts.ts';
 import { processCgroup } from '../linux/procfs.ts';
 import { identify, isAlive, type ProcessIdentity } from './process.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { killCgroup } from '../cgroup/kill.ts';
 import { processesIn } from '../cgroup/processes.ts';
 import { RuntsError } from '../errors.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, unlinkSync, writeSync } from '#files';
 import { readReport } from '../../ffi/report.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { TAG } from '../plan/protocol.ts';

@@ -16,7 +16,7 @@ import {
   statSync,
   unlinkSync,
   writeFileSync,
-} from 'node:fs';
+} from '#files';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, idExists, notFound, RuntsError } from '../errors.ts';
 import type { ResctrlState } from '../linux/resctrl.ts';

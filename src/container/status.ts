@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accessSync, readFileSync } from 'node:fs';
+import { accessSync, readFileSync } from '#files';
 import { isAlive } from './process.ts';
 import { type ContainerState, cgroupDirectory, fifoPath } from './state.ts';
 

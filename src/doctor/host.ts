@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accessSync, constants, readFileSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statfsSync, statSync } from '#files';
 
 export interface Host {
   /** Text of a file; undefined when it can't be read. */

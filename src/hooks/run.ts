@@ -5,7 +5,7 @@
  * @module
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync } from '#files';
 import { RuntsError } from '../errors.ts';
 import { signalName } from '../linux/signals.ts';
 import { log } from '../log.ts';

@@ -2,15 +2,16 @@
  * Starting a hook in the runtime's namespaces: an executor that becomes the hook.
  *
  * Not node:child_process: it gives its children sockets, and a script that opens /dev/stdin or /dev/stderr fails on
- * those; its first child takes ten times as long under Bun; and a file without `#!` is run by a shell under Node.
+ * those; a file without `#!` is run by a shell; and QuickJS has none.
  *
  * @module
  */
 
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from '#files';
 import { errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
 import { duplicate, pipe, socketPair } from '../../ffi/descriptors.ts';
-import { assetPath, currentMachine, installationError } from '../../ffi/engine.ts';
+import { currentMachine } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { Program, stringArray } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
 import { readReport } from '../../ffi/report.ts';
@@ -102,7 +103,7 @@ export const spawnOnHost: HookSpawner = (command) => {
     const { numbers, fds } = planDescriptors({ report: reporter }, 0);
     const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.report });
     const pid = spawnExecutor({
-      image: image(readExecutor(), tape),
+      image: image(executorFile(), tape),
       fds: [...pipes.theirs, ...fds],
       name: 'runts-hook',
     });
@@ -148,12 +149,4 @@ export function startError(path: string, report: Report, program: Program): Runt
     syscall: op?.kind === 'syscall' ? op.name : undefined,
     errno: errnoName(report.errno),
   });
-}
-
-function readExecutor(): Uint8Array {
-  try {
-    return readFileSync(assetPath('executor'));
-  } catch (error) {
-    throw installationError('executor', error instanceof Error ? error.message : String(error), error);
-  }
 }

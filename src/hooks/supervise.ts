@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from '#files';
 import { POLL, poll } from '../../ffi/descriptors.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import type { ExitStatus } from '../../ffi/processes.ts';
@@ -54,14 +54,21 @@ const SIGKILL = 9;
  * @param input - what it finds on its standard input; it need not read it
  * @param timeoutMs - then its process group is killed; undefined waits forever
  * @param init - pidfd of the container's init; when that dies, the process group is killed too
+ * @param keep - bytes of each output that are wanted: the last ones
  * @throws RuntsError E_SYSCALL
  */
-export function supervise(child: HookProcess, input: Uint8Array, timeoutMs?: number, init = -1): HookOutcome {
+export function supervise(
+  child: HookProcess,
+  input: Uint8Array,
+  timeoutMs?: number,
+  init = -1,
+  keep = OUTPUT_LIMIT,
+): HookOutcome {
   const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
   const pidfd = pidfdOpen(child.pid);
   const stdin = new Input(child.stdin, input);
-  const stdout = new Output(child.stdout);
-  const stderr = new Output(child.stderr);
+  const stdout = new Output(child.stdout, keep);
+  const stderr = new Output(child.stderr, keep);
   const streams = [stdin, stdout, stderr];
   let timedOut = false;
   let orphaned = false;
@@ -147,8 +154,13 @@ class Input extends Stream {
 
 class Output extends Stream {
   readonly events = POLL.IN;
-  readonly tail = new Tail(OUTPUT_LIMIT);
+  readonly tail: Tail;
   readonly #buffer = new Uint8Array(16384);
+
+  constructor(fd: number, keep: number) {
+    super(fd);
+    this.tail = new Tail(keep);
+  }
 
   transfer(): void {
     this.#read();

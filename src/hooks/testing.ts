@@ -49,8 +49,7 @@ export async function play({ phase, hooks, state }: Scenario): Promise<Result> {
   return { error, elapsedMs, leaked: openDescriptors().filter((entry) => !before.has(entry)) };
 }
 
-// Compiled, this is the whole program.
-if (process.argv[2] === 'play') {
-  const result = await play(JSON.parse(readFileSync(0, 'utf8')) as Scenario);
-  process.stdout.write(JSON.stringify(result));
+/** The program: a scenario on standard input, the result on standard output. */
+export async function main(): Promise<void> {
+  console.log(JSON.stringify(await play(JSON.parse(readFileSync(0, 'utf8')) as Scenario)));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from '#files';
 import { ERRNO } from '../../ffi/constants/errno.ts';
 import { CLOSE_RANGE } from '../../ffi/constants/file.ts';
 import { trySyscall } from '../../ffi/local.ts';

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from '#files';
 import { CAP } from '../../ffi/constants/capability.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
@@ -86,12 +86,12 @@ function write(pid: number, { file, field }: Kind, map: readonly LinuxIDMapping[
 
 /** The set-user-id helper of the system. It finds its own rights; the environment and PATH have no say in them. */
 async function runHelper(pid: number, kind: Kind, map: readonly LinuxIDMapping[]): Promise<void> {
-  const { spawnSync } = await import('node:child_process');
+  const { runCommand } = await import('../hooks/command.ts');
   const ids = map.flatMap((m) => [m.containerID, m.hostID, m.size].map(String));
-  const result = spawnSync(kind.helper, [String(pid), ...ids], { encoding: 'utf8' });
-  if (result.status === 0) return;
-  const missing = result.error !== undefined && errnoOf(result.error) === 'ENOENT';
-  const reason = missing ? 'not found in $PATH' : (result.error?.message ?? result.stderr.trim());
+  const result = runCommand(kind.helper, [String(pid), ...ids]);
+  if (result?.status.code === 0) return;
+  const missing = result === undefined;
+  const reason = missing ? 'not found in $PATH' : result.stderr;
   throw new RuntsError('E_INIT', `${kind.field}: ${kind.helper}: ${reason}`, {
     field: kind.field,
     hint: missing

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from '#files';
 
 interface MountLine {
   /** What of the file system is mounted: `/` for all of it. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync } from '#files';
 import { errnoText } from '../../ffi/constants/errno.ts';
 import { IFF } from '../../ffi/constants/ioctl.ts';
 import { IFA, IFA_F, IFLA, NLM_F, RT_SCOPE_UNIVERSE, RTM } from '../../ffi/constants/netlink.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { errnoName } from '../../ffi/constants/errno.ts';
 import { NETLINK, NETLINK_OPTION, NLM_F, NLMSG, NLMSGERR_ATTR } from '../../ffi/constants/netlink.ts';
 import { AF, SOCK } from '../../ffi/constants/socket.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 import { errnoOf } from '../errors.ts';
 
 /** The fields of `/proc/PID/stat` that the runtime uses; proc_pid_stat(5). */

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from '#files';
+import { concatBytes, fromUtf8 } from '../../ffi/text.ts';
 
 /** More than the largest passwd in use. */
 const LIMIT = 1 << 22;
@@ -14,15 +15,15 @@ const LIMIT = 1 << 22;
 export function readRegular(fd: number): string | undefined {
   if (!fstatSync(fd).isFile()) return undefined;
   // Its size is not asked for: it may be a file of a file system that has none to tell.
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   for (let total = 0; total < LIMIT; ) {
-    const chunk = Buffer.allocUnsafe(65536);
+    const chunk = new Uint8Array(65536);
     const length = readSync(fd, chunk, 0, Math.min(chunk.length, LIMIT - total), null);
     if (length === 0) break;
     chunks.push(chunk.subarray(0, length));
     total += length;
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return fromUtf8(concatBytes(chunks));
 }
 
 /** As {@link readRegular}, by path; never waits for the other end of a FIFO. */

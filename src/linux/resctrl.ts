@@ -8,7 +8,7 @@
  * @module
  */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { LinuxIntelRdt } from '../spec/types.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from '#files';
 
 export interface SecurityModules {
   apparmor: boolean;

@@ -46,7 +46,7 @@ const RTMAX = 64;
  * @throws RuntsError E_SIGNAL
  */
 export function parseSignal(text: string): number {
-  const number = /^\d+$/.test(text) ? fromNumber(text) : fromName(text);
+  const number = /^\d+$/.test(text) ? fromNumber(text) : signalNumber(text);
   if (number === undefined) {
     throw new RuntsError('E_SIGNAL', `unknown signal ${JSON.stringify(text)}`, {
       hint: 'a name such as KILL, SIGTERM or RTMIN+3, or a number up to 64',
@@ -60,7 +60,8 @@ function fromNumber(text: string): number | undefined {
   return /^(0|[1-9]\d?)$/.test(text) && number <= RTMAX ? number : undefined;
 }
 
-function fromName(text: string): number | undefined {
+/** As {@link parseSignal} for a name; undefined for one that no signal has. */
+export function signalNumber(text: string): number | undefined {
   // ASCII only: toUpperCase makes an I of a dotless i.
   if (!/^[A-Za-z0-9+-]+$/.test(text)) return undefined;
   const name = text.toUpperCase().replace(/^SIG/, '');

@@ -7,11 +7,12 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { AT, O } from '../../ffi/constants/file.ts';
 import { AF, MSG, SCM, SOCK, SOL } from '../../ffi/constants/socket.ts';
 import { restartingSyscall, syscall } from '../../ffi/local.ts';
 import { addressOfBytes, nativeBytes } from '../../ffi/native.ts';
+import { utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 
 /** A message as it arrived. */
@@ -97,7 +98,7 @@ export function connectUnix(path: string, what = `cannot connect to ${path}`): n
   try {
     let name = path;
     // A path with a NUL is too long too, in that openat refuses it and says why.
-    if (path.includes('\0') || Buffer.byteLength(path) >= PATH_SIZE) {
+    if (path.includes('\0') || utf8Length(path) >= PATH_SIZE) {
       file = syscall('openat', [AT.FDCWD, path, O.PATH | O.CLOEXEC, 0], { what });
       name = `/proc/self/fd/${file}`;
     }

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { lstatSync, readlinkSync } from 'node:fs';
-import { posix } from 'node:path';
+import { lstatSync, readlinkSync } from '#files';
+import { dirname, join } from '../paths.ts';
 
 /** As many symlinks as the kernel follows in a path, path_resolution(7). */
 const MAX_LINKS = 40;
@@ -41,10 +41,10 @@ function missingTarget(rootfs: string, path: string): string | undefined {
   let missing = false;
   for (let name = names.shift(); name !== undefined; name = names.shift()) {
     if (name === '..') {
-      at = posix.dirname(at);
+      at = dirname(at);
       continue;
     }
-    const next = posix.join(at, name);
+    const next = join(at, name);
     const link = missing ? null : linkAt(rootfs + next);
     if (link === undefined) missing = true;
     if (typeof link !== 'string') {
@@ -65,9 +65,7 @@ function components(path: string): string[] {
 /** A symlink's target; null for anything else that is there, undefined for what isn't. */
 function linkAt(path: string): string | null | undefined {
   try {
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    return stat.isSymbolicLink() ? readlinkSync(path) : null;
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
   } catch {
     return undefined;
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from '#files';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath, currentMachine } from '../../ffi/engine.ts';

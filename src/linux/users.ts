@@ -8,7 +8,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 
 export interface User {
   name: string;

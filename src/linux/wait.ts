@@ -4,9 +4,17 @@
  * @module
  */
 
-/** Blocks this thread. Fractions of a millisecond count. */
+import { trySyscall } from '../../ffi/local.ts';
+
+const CLOCK_MONOTONIC = 1;
+
+/** Blocks this thread: clock_nanosleep(2). Fractions of a millisecond count; a signal ends it. */
 export function sleep(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  // struct timespec { s64 seconds; s64 nanoseconds; }
+  const duration = new Uint32Array(4);
+  duration[0] = milliseconds / 1000;
+  duration[2] = (milliseconds % 1000) * 1e6;
+  trySyscall('clock_nanosleep', [CLOCK_MONOTONIC, 0, duration, null]);
 }
 
 /**

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { posix } from 'node:path';
 import { AT, MOUNT_ATTR, MS, RLIMIT } from '../../ffi/constants/index.ts';
 import { addressOf, type Cell, type Label, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
+import { resolve } from '../paths.ts';
 import type { Linux, Mount } from '../spec/types.ts';
 import { isMapped, type MountMappings } from './idmap.ts';
 import type { MountChange } from './mount-attributes.ts';
@@ -114,7 +114,7 @@ function planOpenSource(
   field: string,
   denied?: Label,
 ): void {
-  const source = posix.resolve(ctx.options.bundle, mount.source ?? '');
+  const source = resolve(ctx.options.bundle, mount.source ?? '');
   ctx.program.call('open_tree', [AT.FDCWD, source, cloneTree(options.bind === 'rbind')], {
     store: into,
     field: `${field}.source`,
@@ -174,7 +174,7 @@ function attributeChanges(ctx: PlanContext, { mount, options, field }: ParsedMou
  */
 function holdsHostCgroups(ctx: PlanContext, mount: Mount, options: MountOptions): boolean {
   if (!ctx.userNamespace || options.bind !== 'rbind' || (options.set & MOUNT_ATTR.RDONLY) === 0) return false;
-  return posix.resolve(ctx.options.bundle, mount.source ?? '') === '/sys';
+  return resolve(ctx.options.bundle, mount.source ?? '') === '/sys';
 }
 
 /** Propagation of a mount that is attached, in the order of the options. */

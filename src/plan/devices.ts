@@ -6,10 +6,10 @@
  * @module
  */
 
-import { posix } from 'node:path';
 import { ACCESS, AT, ERRNO, O, S } from '../../ffi/constants/index.ts';
 import type { Cell, CellValue, Label } from '../../ffi/program.ts';
 import { bytes, valueIn } from '../../ffi/program.ts';
+import { basename, dirname, normalize } from '../paths.ts';
 import type { LinuxDevice } from '../spec/types.ts';
 import { planAttach } from './mount-attributes.ts';
 import { planFileType } from './opened.ts';
@@ -62,7 +62,7 @@ export function makeDevice(major: number, minor: number): number {
 function listedDevices(devices: readonly LinuxDevice[]): Device[] {
   const made = new Map<string, Device>();
   devices.forEach((d, i) => {
-    const path = posix.normalize(d.path);
+    const path = normalize(d.path);
     made.set(path, {
       path,
       type: d.type,
@@ -167,8 +167,8 @@ function planDefaults(
 /** A device of the config. */
 function planListed(ctx: PlanContext, root: RootAccess, device: Device, dev: Cell): void {
   const { program } = ctx;
-  const folder = posix.dirname(device.path);
-  const name = posix.basename(device.path);
+  const folder = dirname(device.path);
+  const name = basename(device.path);
   const parent = folder === '/dev' ? dev : root.target;
   if (parent !== dev) root.openTarget(folder, 'folder', device.field);
   // Anybody may make a FIFO.
@@ -179,7 +179,7 @@ function planListed(ctx: PlanContext, root: RootAccess, device: Device, dev: Cel
 
 function planNode(ctx: PlanContext, device: Device, parent: Cell): void {
   const { program } = ctx;
-  const name = posix.basename(device.path);
+  const name = basename(device.path);
   const outcome = program.cell('made');
   const made = program.label('made');
   program.call(
@@ -210,7 +210,7 @@ function planExisting(ctx: PlanContext, device: Device, parent: Cell, outcome: C
   const other = program.label('other');
   const fresh = program.label('fresh');
   program.jumpIf(valueIn(outcome), '!=', -ERRNO.EEXIST, fresh);
-  openChild(ctx, parent, posix.basename(device.path), target);
+  openChild(ctx, parent, basename(device.path), target);
   planFileType(program, target, statx);
   const type = FILE_TYPE[device.type] ?? S.IFCHR;
   program.jumpIf(valueIn(statx), '!=', type, other);

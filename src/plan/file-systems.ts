@@ -11,6 +11,7 @@
 import { AT, FSCONFIG, FSMOUNT, FSOPEN, MOUNT_ATTR, MS, O } from '../../ffi/constants/index.ts';
 import type { Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { valueIn } from '../../ffi/program.ts';
+import { utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import { type ParsedMount, planPropagation } from './bind.ts';
@@ -92,7 +93,7 @@ export function planFileSystem(ctx: PlanContext, parsed: ParsedMount, around: Mo
 
   if (keepsMode || options.copyUp) program.set(root.made, 0);
   around.openTarget();
-  const isLong = Buffer.byteLength(joinOptions(data)) > MOUNT_DATA_MAX;
+  const isLong = utf8Length(joinOptions(data)) > MOUNT_DATA_MAX;
   if (!keepsMode && !options.copyUp && !readonlyLater && !isLong) {
     planMount(ctx, parsed, file, around);
     return;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { utf8Length } from '../../ffi/text.ts';
 import type { DataOption } from './mount-options.ts';
 
 /** What fsconfig(2) takes of a value. */
@@ -31,7 +32,7 @@ export function separateOptions(data: readonly DataOption[]): DataOption[] {
 
 /** `lowerdir=a:b` as one `lowerdir+` each where it is too long: Linux 6.8. */
 function layers(key: string, value: string): DataOption[] {
-  if (key !== 'lowerdir' || Buffer.byteLength(value) <= FSCONFIG_VALUE_MAX) return [{ key, value }];
+  if (key !== 'lowerdir' || utf8Length(value) <= FSCONFIG_VALUE_MAX) return [{ key, value }];
   return value.split(/(?<!\\):/).map((layer) => ({ key: 'lowerdir+', value: layer.replaceAll('\\:', ':') }));
 }
 

@@ -4,17 +4,17 @@
  * @module
  */
 
-import { posix } from 'node:path';
 import { AT, O, RESOLVE, S, STATX } from '../../ffi/constants/index.ts';
 import type { Cell, ProgramBuilder, Words } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
+import { normalize } from '../paths.ts';
 
 /** sizeof(struct open_how), openat2(2). */
 export const OPEN_HOW_SIZE = 24;
 
 /** Lexically cleaned, without the leading slash; `.` for the root itself. */
 export function relativeToRoot(path: string): string {
-  const clean = posix.normalize(`/${path}`).replace(/\/+$/, '').slice(1);
+  const clean = normalize(`/${path}`).replace(/\/+$/, '').slice(1);
   return clean === '' ? '.' : clean;
 }
 

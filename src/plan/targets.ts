@@ -13,6 +13,7 @@
 import { ERRNO, F, FS_MAGIC, O, S } from '../../ffi/constants/index.ts';
 import type { Arg, Cell, Label, ProgramBuilder, Words } from '../../ffi/program.ts';
 import { addressOf, valueIn, words } from '../../ffi/program.ts';
+import { utf8Length } from '../../ffi/text.ts';
 import { how, OPEN_HOW_SIZE, planFileType } from './opened.ts';
 import { TOLD_FIELD, toldText } from './protocol.ts';
 
@@ -214,6 +215,6 @@ function describe({ path, made, make, field }: TargetRequest): Words {
     prefix = i === 0 ? components[i]! : `${prefix}/${components[i]}`;
     pairs.push(prefix, components[i]!);
   }
-  const length = Math.min(Buffer.byteLength(text), MAX_TEXT);
+  const length = Math.min(utf8Length(text), MAX_TEXT);
   return words('target', [KINDS[make], text, length, path, name, ...pairs, 0, 0]);
 }

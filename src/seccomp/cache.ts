@@ -8,7 +8,7 @@
  * @module
  */
 
-import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, unlinkSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import { seccompArgValue } from '../spec/integers.ts';

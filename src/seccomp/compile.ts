@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, fstatSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from '#files';
 import { SECCOMP_FILTER_FLAG } from '../../ffi/constants/process.ts';
 import { memfdCreate } from '../../ffi/descriptors.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';

@@ -16,7 +16,8 @@ import {
   renameSync,
   unlinkSync,
   writeFileSync,
-} from 'node:fs';
+} from '#files';
+import { concatBytes, fromUtf8, utf8 } from '../../ffi/text.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import { INSTRUCTION_SIZE, MAX_INSTRUCTIONS } from './bpf.ts';
 
@@ -55,7 +56,7 @@ export function readFilter(path: string): StoredFilter | undefined {
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.uid !== process.geteuid?.() || (stat.mode & 0o077) !== 0) return undefined;
     if (stat.size < HEADER_SIZE || stat.size > MAX_SIZE) return undefined;
-    const bytes = Buffer.allocUnsafeSlow(stat.size);
+    const bytes = new Uint8Array(stat.size);
     if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) return undefined;
     return parse(bytes, stat.ino);
   } finally {
@@ -63,7 +64,7 @@ export function readFilter(path: string): StoredFilter | undefined {
   }
 }
 
-function parse(bytes: Buffer, inode: number): StoredFilter | undefined {
+function parse(bytes: Uint8Array, inode: number): StoredFilter | undefined {
   const words = new Uint32Array(bytes.buffer, 0, HEADER_SIZE / 4);
   if (words[WORD.MAGIC] !== MAGIC || words[WORD.FORMAT] !== FORMAT) return undefined;
   const length = words[WORD.PROGRAM_LENGTH]!;
@@ -73,14 +74,19 @@ function parse(bytes: Buffer, inode: number): StoredFilter | undefined {
   if (length === 0 || length % INSTRUCTION_SIZE !== 0 || length > MAX_INSTRUCTIONS * INSTRUCTION_SIZE)
     return undefined;
   const program = bytes.subarray(HEADER_SIZE, second);
-  if (program.compare(bytes, second, text) !== 0) return undefined;
+  if (!same(program, bytes.subarray(second, text))) return undefined;
   return {
     program,
     flags: words[WORD.FLAGS]!,
     notify: words[WORD.NOTIFY] === 1,
-    text: bytes.toString('utf8', text),
+    text: fromUtf8(bytes.subarray(text)),
     inode,
   };
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return one.length === other.length;
 }
 
 /**
@@ -89,7 +95,7 @@ function parse(bytes: Buffer, inode: number): StoredFilter | undefined {
  * @throws Error of node:fs
  */
 export function writeFilter(path: string, { program, flags, notify }: CompiledFilter, text = ''): void {
-  const tail = Buffer.from(text);
+  const tail = utf8(text);
   const words = new Uint32Array(HEADER_SIZE / 4);
   words[WORD.MAGIC] = MAGIC;
   words[WORD.FORMAT] = FORMAT;
@@ -100,7 +106,7 @@ export function writeFilter(path: string, { program, flags, notify }: CompiledFi
   const temporary = `${path}.${process.pid}.new`;
   try {
     // "wx" is O_EXCL: never through a symlink, never into a file that somebody holds open.
-    const all = Buffer.concat([new Uint8Array(words.buffer), program, program, tail]);
+    const all = concatBytes([new Uint8Array(words.buffer), program, program, tail]);
     writeFileSync(temporary, all, { flag: 'wx', mode: MODE });
     renameSync(temporary, path);
   } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { linkSync, statSync, unlinkSync } from 'node:fs';
+import { linkSync, statSync, unlinkSync } from '#files';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 import { errnoName, errnoText } from '../../ffi/constants/errno.ts';
-import type { NativeFunction } from '../../ffi/koffi.ts';
-import { declare } from '../../ffi/koffi.ts';
+import type { NativeFunction } from '../../ffi/native.ts';
+import { declare } from '../../ffi/native.ts';
 import { RuntsError } from '../errors.ts';
 import { fileIdentity } from './cache.ts';
 

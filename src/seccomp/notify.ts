@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { ERRNO } from '../../ffi/constants/errno.ts';
 import { POLL, poll } from '../../ffi/descriptors.ts';
 import { syscallError, trySyscall } from '../../ffi/local.ts';

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from '#files';
+import { fromUtf8, utf8 } from '../../ffi/text.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { excerpt, findSyntaxFault, position } from './json-syntax.ts';
@@ -35,7 +36,7 @@ export function readJsonFile(path: string, what: string): JsonDocument {
 
 /** Parses bytes, e.g. of standard input. Errors as of {@link readJsonFile}. */
 export function parseJson(bytes: Uint8Array, what: string): JsonDocument {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const text = fromUtf8(bytes);
   if (text.includes(REPLACEMENT)) checkUtf8(bytes, text, what);
   return parseJsonText(text, what);
 }
@@ -46,17 +47,18 @@ function parseJsonText(text: string, what: string): JsonDocument {
       hint: 'save it as UTF-8 without BOM',
     });
   }
+  // Before it is parsed: QuickJS's parser takes a piece of the stack for each level, and doesn't count them.
+  if (mayExceedDepth(text) && exceedsDepth(text)) {
+    throw new RuntsError(
+      'E_CONFIG_SYNTAX',
+      `${what} is nested too deeply: more than ${MAX_DEPTH} objects and arrays in one another`,
+    );
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw syntaxError(text, what, cause);
-  }
-  if (mayExceedDepth(text) && exceedsDepth(value)) {
-    throw new RuntsError(
-      'E_CONFIG_SYNTAX',
-      `${what} is nested too deeply: more than ${MAX_DEPTH} objects and arrays in one another`,
-    );
   }
   return { value, text };
 }
@@ -102,11 +104,11 @@ function quote(path: string): string {
  * @throws RuntsError E_CONFIG_SYNTAX with the place of the first invalid byte
  */
 function checkUtf8(bytes: Uint8Array, text: string, what: string): void {
-  const again = Buffer.from(text, 'utf8');
-  if (again.equals(bytes)) return;
+  const again = utf8(text);
   let offset = 0;
-  while (again[offset] === bytes[offset]) offset += 1;
-  const before = again.toString('utf8', 0, offset);
+  while (offset < bytes.length && again[offset] === bytes[offset]) offset += 1;
+  if (offset === bytes.length && offset === again.length) return;
+  const before = fromUtf8(again.subarray(0, offset));
   const { line, column } = position(before, before.length);
   const byte = (bytes[offset] ?? 0).toString(16).padStart(2, '0');
   const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
@@ -136,12 +138,25 @@ function mayExceedDepth(text: string): boolean {
   return text.split('{', MAX_DEPTH + 2).length + text.split('[', MAX_DEPTH + 2).length - 2 > MAX_DEPTH;
 }
 
-/** Breadth first: nesting costs no stack. */
-function exceedsDepth(value: unknown): boolean {
-  let level: object[] = typeof value === 'object' && value !== null ? [value] : [];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth === MAX_DEPTH) return true;
-    level = level.flatMap((item) => Object.values(item).filter((v) => typeof v === 'object' && v !== null));
+/** Counts brackets outside of strings, up to the first that is too deep. */
+function exceedsDepth(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') {
+      at = endOfString(text, at);
+    } else if (character === '{' || character === '[') {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (character === '}' || character === ']') depth--;
   }
   return false;
+}
+
+/** Where the string ends that begins at `from`; the end of the text when it doesn't. */
+function endOfString(text: string, from: number): number {
+  for (let at = from + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at;
+  }
+  return text.length;
 }

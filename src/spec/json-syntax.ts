@@ -1,6 +1,6 @@
 /**
- * Where and why a JSON text is malformed. Used after JSON.parse has failed: V8's message has a position, JSC's (Bun)
- * has none, and neither names a line.
+ * Where and why a JSON text is malformed. Used after JSON.parse has failed: V8's message has a position, QuickJS's
+ * a line, and neither says what is allowed.
  *
  * Grammar: RFC 8259.
  *

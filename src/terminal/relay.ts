@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from '#files';
 import { F } from '../../ffi/constants/index.ts';
 import { POLL, pipe, poll } from '../../ffi/descriptors.ts';
 import { syscall } from '../../ffi/local.ts';

@@ -20,7 +20,7 @@ const OURS: Readonly<Record<number, string>> = {
   9: 'SIGKILL: can’t be caught',
   11: 'SIGSEGV: a fault of the engine itself',
   13: 'SIGPIPE: the engine ignores it, and gets EPIPE',
-  16: 'SIGSTKFLT: Bun can’t catch it, and no kernel sends it',
+  16: 'SIGSTKFLT: no kernel sends it',
   17: 'SIGCHLD: tells that the container has ended',
   19: 'SIGSTOP: can’t be caught',
   // Caught, a read of the terminal by a job in the background would be tried again for ever.
@@ -28,7 +28,7 @@ const OURS: Readonly<Record<number, string>> = {
   22: 'SIGTTOU: job control of the runtime’s own terminal',
   23: 'SIGURG: runc does not forward it either, and no caller expects it',
   28: 'SIGWINCH: the relay gives the container’s terminal its new size',
-  30: 'SIGPWR: JavaScriptCore stops its threads with it',
+  30: 'SIGPWR: nobody sends it to a container through its runtime',
   31: 'SIGSYS: a fault of the engine itself',
 };
 

@@ -5,12 +5,15 @@
  * @module
  */
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, constants, openSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { TIOC } from '../../ffi/constants/index.ts';
+import { currentMachine } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { syscall } from '../../ffi/local.ts';
+import { pidfdOpen, waitForExit } from '../../ffi/processes.ts';
+import { Program, stringArray } from '../../ffi/program.ts';
+import { spawnExecutor } from '../../ffi/spawn.ts';
+import { assemble, image } from '../../ffi/tape.ts';
 import { attributes, setAttributes } from '../../ffi/terminal.ts';
 import { relayTerminal } from './relay.ts';
 import { catchSignals, exitCodeOf, FORWARDED } from './signals.ts';
@@ -46,24 +49,49 @@ async function relay({ command = [], echo, mishap }: Scenario): Promise<void> {
     modes[LOCAL_FLAGS]! &= ~ECHO;
     setAttributes(peer, modes);
   }
-  const child = spawn('setsid', ['--ctty', '--wait', ...command], { stdio: [peer, peer, peer] });
+  const pid = spawnOn(peer, command);
   closeSync(peer);
-  const ended = once(child, 'exit');
+  const ended = waitForExit({ pid, pidfd: pidfdOpen(pid)! });
   const terminal = relayTerminal(master);
   if (mishap !== undefined) {
     await delay(200);
     if (mishap === 'exit') process.exit(9);
     throw new Error('crash');
   }
-  const [code, signal] = (await ended) as [number | null, string | null];
+  const status = await ended;
   await terminal.finish();
-  process.exitCode = exitCodeOf({ code: code ?? undefined, signal: signal === null ? undefined : 1 });
+  process.exit(exitCodeOf(status));
 }
 
+const delay = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Starts a command on a terminal, as the leader of its session. */
+function spawnOn(terminal: number, command: readonly string[]): number {
+  const program = new Program();
+  for (const fd of [0, 1, 2]) program.call('dup3', [TERMINAL, fd, 0]);
+  program.call('setsid', []);
+  program.call('ioctl', [0, TIOC.SCTTY, 0]);
+  const env = [`PATH=${process.env.PATH}`];
+  program.call('execve', ['/usr/bin/env', stringArray(['env', '--', ...command]), stringArray(env)]);
+  program.call('exit_group', [127]);
+  const tape = assemble(program, { machine: currentMachine(), fds: {}, reportFd: TERMINAL + 1 });
+  return spawnExecutor({ image: image(executorFile(), tape), fds: [{ from: terminal, to: TERMINAL }] });
+}
+
+/** The number of the terminal's descriptor in the child. */
+const TERMINAL = 60;
+
+const print = (text: string): void => void writeSync(1, text);
+
 async function printSignals(): Promise<void> {
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
   const caught = catchSignals();
   const seen: number[] = [];
-  process.stdout.write(`${FORWARDED.join(' ')}\n`);
+  print(`${FORWARDED.join(' ')}\n`);
   // What comes until then is kept.
   await delay(300);
   const timer = setInterval(() => {}, 1000);
@@ -72,11 +100,14 @@ async function printSignals(): Promise<void> {
     if (signal !== 15) return;
     caught.release();
     clearInterval(timer);
-    process.stdout.write(`${seen.join(' ')}\n`);
+    end();
+    print(`${seen.join(' ')}\n`);
   });
+  await ended;
 }
 
-if (process.argv[2]?.startsWith('{')) {
-  const scenario = JSON.parse(process.argv[2]) as Scenario;
+/** The program. */
+export async function main(): Promise<void> {
+  const scenario = JSON.parse(process.argv[2]!) as Scenario;
   await (scenario.signals === true ? printSignals() : relay(scenario));
 }

@@ -25,7 +25,7 @@ export function runtimes(): Runtime[] {
   const given = process.env.RUNTS;
   if (given) return [{ name: basename(given), command: commandOf(given) }];
   const built = [
-    { name: 'runts (Bun)', path: join(root, 'dist/runts') },
+    { name: 'runts (QuickJS)', path: join(root, 'dist/runts') },
     { name: 'runts (Node)', path: join(root, 'dist/runts.mjs') },
   ].filter(({ path }) => existsSync(path));
   if (built.length === 0) throw new Error('there is no runtime to test; run: npm run build');

@@ -213,7 +213,7 @@ for (const runtime of runtimes()) {
       ],
     };
     bundle.save();
-    // Bun has no such signal, and ends.
+    // The binary has no debugger, and ends.
     const { stderr } = s.run(bundle);
     assert.doesNotMatch(stderr, /ebugger/);
     assert.doesNotMatch(readFileSync('/proc/net/tcp', 'utf8'), /:240D .* 0A /);

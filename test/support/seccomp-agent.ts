@@ -11,8 +11,8 @@
 import { closeSync, writeSync } from 'node:fs';
 import { AF, ERRNO, SOCK } from '../../ffi/constants/index.ts';
 import { POLL, poll } from '../../ffi/descriptors.ts';
-import { declare } from '../../ffi/koffi.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
+import { declare } from '../../ffi/native.ts';
 import { receiveDescriptors } from '../../src/linux/socket.ts';
 
 /** Requests of ioctl(2) on a listener, linux/seccomp.h. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from '#files';
 import { RuntsError } from '../../errors.ts';
 import { log } from '../../log.ts';
 import { cgroupError } from '../errors.ts';

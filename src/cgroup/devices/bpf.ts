@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { BPF, RLIMIT } from '../../../ffi/constants/index.ts';
 import { syscallError, trySyscall } from '../../../ffi/local.ts';
 import { addressOfBytes, nativeBytes } from '../../../ffi/native.ts';

@@ -71,7 +71,7 @@ export function deviceProgram(rules: readonly DeviceRule[]): Instruction[] {
     instruction(OP.LOAD_U32, MAJOR, 0, CTX, CONTEXT.MAJOR),
     instruction(OP.LOAD_U32, MINOR, 0, CTX, CONTEXT.MINOR),
   ];
-  for (const rule of rules.toReversed()) {
+  for (const rule of [...rules].reverse()) {
     program.push(...compileRule(rule));
     // The verifier refuses instructions that can't be reached.
     if (matchesAll(rule)) return program;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from '#files';
 import { flatKeyed, NO_LIMIT, nestedKeyed, numberList, singleValue } from './parse.ts';
 import { type Pressure, pressure } from './pressure.ts';
 

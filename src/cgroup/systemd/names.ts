@@ -5,6 +5,7 @@
  * @module
  */
 
+import { utf8 } from '../../../ffi/text.ts';
 import { RuntsError } from '../../errors.ts';
 
 const FIELD = 'linux.cgroupsPath';
@@ -74,7 +75,7 @@ function sliceParents(slice: string): string[] {
 /** What unit names may not have as \xNN, as systemd-escape(1) does. Ids may have a `+`. */
 function escapeName(name: string): string {
   let escaped = '';
-  for (const byte of Buffer.from(name, 'utf8')) {
+  for (const byte of utf8(name)) {
     const char = String.fromCharCode(byte);
     escaped += /[A-Za-z0-9:_.\\@-]/.test(char) ? char : `\\x${byte.toString(16).padStart(2, '0')}`;
   }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 import type { CgroupState } from '../../container/state.ts';
 import { RuntsError } from '../../errors.ts';
 import { processCgroup } from '../../linux/procfs.ts';

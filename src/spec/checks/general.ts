@@ -1,16 +1,12 @@
 /** Version, root, host names, annotations. */
 
+import { utf8Length } from '../../../ffi/text.ts';
 import type { Spec } from '../types.ts';
 import type { Check, Report } from './types.ts';
 import { namespaceOf } from './types.ts';
 
 /** __NEW_UTS_LEN of the kernel, in bytes. */
 const UTS_LENGTH = 64;
-
-/** A function of its own, because in Bun the first call of any function that names Buffer costs 0.15 ms. */
-function byteLength(text: string): number {
-  return Buffer.byteLength(text);
-}
 
 /** The two names of a UTS namespace. runc's texts. */
 function checkUtsName(
@@ -29,7 +25,7 @@ function checkUtsName(
     });
   }
   // No character takes more than 4 bytes.
-  if (value.length > UTS_LENGTH / 4 && byteLength(value) > UTS_LENGTH) {
+  if (value.length > UTS_LENGTH / 4 && utf8Length(value) > UTS_LENGTH) {
     report({ path: field, found: value, allowed: `a name of at most ${UTS_LENGTH} bytes` });
   }
 }

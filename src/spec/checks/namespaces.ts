@@ -1,5 +1,6 @@
 /** Namespaces and what needs them. Most texts are runc's. */
 
+import { utf8Length } from '../../../ffi/text.ts';
 import { childPath } from '../violations.ts';
 import type { Check } from './types.ts';
 import { createsNamespace, hasEntries, namespaceOf } from './types.ts';
@@ -12,7 +13,7 @@ const INTERFACE_LENGTH = 15;
 /** dev_valid_name() of the kernel. */
 function isInterfaceName(name: string): boolean {
   if (name === '' || name === '.' || name === '..') return false;
-  return Buffer.byteLength(name) <= INTERFACE_LENGTH && !/[/:\s]/.test(name);
+  return utf8Length(name) <= INTERFACE_LENGTH && !/[/:\s]/.test(name);
 }
 
 export const namespaceChecks: readonly Check[] = [

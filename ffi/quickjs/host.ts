@@ -1,0 +1,53 @@
+/**
+ * What engine.c gives to JavaScript.
+ *
+ * @module
+ */
+
+import type { NativeArg, NativeArray } from '../native.ts';
+import type { Machine, SyscallName } from '../syscalls.ts';
+import { syscallNumber } from '../syscalls.ts';
+
+export interface Host {
+  /** `x64` or `arm64`. */
+  arch: Machine;
+  /** Of QuickJS. */
+  version: string;
+  /** The result, or the negative errno. */
+  syscall(number: number, args: readonly NativeArg[]): number;
+  /** dlopen(3): a handle, or the loader's message. `null` is the program itself with its C library. */
+  open(library: string | null): number | string;
+  /** dlsym(3): the address, or 0. */
+  symbol(handle: number, name: string): number;
+  /** Calls a C function; `result` is the width of what it returns: -32 (signed), 32, 64, or 0 for nothing. */
+  call(address: number, result: number, args: readonly NativeArg[]): number;
+  address(array: NativeArray): bigint;
+  /** A text's UTF-8. */
+  encode(text: string): Uint8Array;
+  utf8Length(text: string): number;
+  /** UTF-8 as text; undefined when `strict` and it is none. */
+  decode(bytes: Uint8Array, strict: boolean): string | undefined;
+  /** Ends the process at once. */
+  exit(code: number): never;
+  /** Milliseconds of the monotonic clock. */
+  clock(): number;
+  /** argv, with the program's name first. */
+  arguments(): string[];
+  /** `NAME=value`. */
+  environment(): string[];
+  /** The lowest descriptor that was not open when the program began. */
+  firstFree(): number;
+  /** Catches a signal, or gives it its default action back; the descriptor that becomes readable when one arrives. */
+  catchSignal(number: number, whether: boolean): number;
+  /** The numbers of those that arrived since the last call. */
+  takeSignals(): number[];
+  /** What every process begins with. It gives the event loop: one turn, false when there is nothing to wait for. */
+  onStart(start: () => () => boolean): void;
+}
+
+export const host = (globalThis as unknown as { __runts: Host }).__runts;
+
+/** A system call by its name: the result, or the negative errno. */
+export function call(name: SyscallName, args: readonly NativeArg[] = []): number {
+  return host.syscall(syscallNumber(name, host.arch), args);
+}

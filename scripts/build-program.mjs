@@ -1,0 +1,178 @@
+// @ts-check
+/**
+ * Makes an executable of a TypeScript program: QuickJS, and the heap as it is once the program's top level has run.
+ *
+ * QuickJS comes as C sources in an npm package, and is compiled once. See ffi/quickjs/engine.c for how the heap gets into
+ * the executable.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { filesBelow } from './incremental.mjs';
+import { root, run, ScriptError, which } from './lib.mjs';
+
+const SOURCES = join(root, 'node_modules/qjsc/deps/quickjs_2021_03_27');
+const PARTS = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'libbf'];
+const OBJECTS = join(root, 'dist/quickjs');
+
+/** For a fixed address: the heap has pointers to the code. */
+const COMPILE = ['-std=gnu11', '-O2', '-fno-pie', '-fno-strict-aliasing', '-fwrapv', '-g0'];
+const DEFINES = ['-DCONFIG_BIGNUM', '-DCONFIG_VERSION="2021-03-27"'];
+/** The addresses are engine.c's. */
+const LINK = [
+  '-no-pie',
+  '-Wl,--section-start=.runts.heap=0x10000000',
+  '-Wl,-Ttext-segment=0x60000000',
+  '-Wl,-z,now',
+  '-Wl,--build-id=none',
+  '-Wl,-s',
+];
+const LIBRARIES = ['-lm', '-ldl'];
+
+/** What QuickJS understands beyond ES2020. */
+const SUPPORTED = {
+  'class-field': true,
+  'class-private-accessor': true,
+  'class-private-field': true,
+  'class-private-method': true,
+  'class-private-static-accessor': true,
+  'class-private-static-field': true,
+  'class-private-static-method': true,
+  'class-static-field': true,
+};
+
+/** The files that the objects in dist/quickjs are made of. */
+export function engineInputs() {
+  return [
+    ...filesBelow(SOURCES, /^[^/]*\.[ch]$/),
+    join(root, 'ffi/quickjs/engine.c'),
+    join(root, 'scripts/build-program.mjs'),
+  ];
+}
+
+/** The objects, for a build step. */
+export const ENGINE_OUTPUTS = [...PARTS, 'engine'].map((name) => join(OBJECTS, `${name}.o`));
+
+/** @returns {string[]} the compiler and its first arguments */
+function compiler() {
+  const chosen = process.env.CC?.trim();
+  const found = chosen ? chosen.split(/\s+/) : [which('cc') ?? which('gcc') ?? which('clang') ?? ''];
+  if (found[0] === '') throw new ScriptError('no C compiler for QuickJS: apt-get install gcc libc6-dev');
+  return found;
+}
+
+/** @param {readonly string[]} args */
+function compile(args) {
+  const [file, ...first] = compiler();
+  run(/** @type {string} */ (file), [...first, ...args]);
+}
+
+/** Compiles QuickJS and engine.c. */
+export function buildEngine() {
+  if (!existsSync(SOURCES))
+    throw new ScriptError(`QuickJS is missing: ${relative(root, SOURCES)}; run: npm ci`);
+  mkdirSync(OBJECTS, { recursive: true });
+  for (const name of PARTS)
+    compile([
+      ...COMPILE,
+      ...DEFINES,
+      '-D_GNU_SOURCE',
+      '-w',
+      '-c',
+      join(SOURCES, `${name}.c`),
+      '-o',
+      object(name),
+    ]);
+  const ours = join(root, 'ffi/quickjs/engine.c');
+  compile([
+    ...COMPILE,
+    ...DEFINES,
+    '-Wall',
+    '-Wextra',
+    `-isystem${SOURCES}`,
+    '-c',
+    ours,
+    '-o',
+    object('engine'),
+  ]);
+}
+
+/** @param {string} name */
+const object = (name) => join(OBJECTS, `${name}.o`);
+
+/**
+ * @typedef {object} ProgramOptions
+ * @property {Record<string, string>} [defines] constants for the sources
+ * @property {Record<string, string>} [alias] modules in the place of others
+ * @property {string} [metafile] where the bundle's contents are told, for statistics
+ */
+
+/**
+ * Makes the executable. {@link buildEngine} must have been called.
+ *
+ * @param {readonly string[]} modules files; the first is the one that begins, the others are run at build time too
+ * @param {string} outfile
+ * @param {ProgramOptions} [options]
+ */
+export async function buildProgram(modules, outfile, options = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'runts-program-'));
+  try {
+    const script = join(folder, 'program.js');
+    await bundle(modules, script, options);
+    const linked = join(folder, 'engine');
+    const image = join(folder, 'heap');
+    link(folder, linked);
+    run(linked, ['--heap-of', script, image], { env: {}, cwd: folder });
+    link(folder, `${linked}.full`, image);
+    renameAcross(`${linked}.full`, outfile);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** @param {string} from @param {string} to on any file system */
+function renameAcross(from, to) {
+  const temporary = `${to}.${process.pid}`;
+  writeFileSync(temporary, readFileSync(from), { mode: 0o755 });
+  renameSync(temporary, to);
+}
+
+/** @param {string} folder @param {string} output @param {string} [image] */
+function link(folder, output, image) {
+  const heap = join(folder, 'heap.o');
+  const define = image === undefined ? [] : [`-DIMAGE="${image}"`];
+  compile([...define, '-c', join(root, 'ffi/quickjs/heap.S'), '-o', heap]);
+  // The same objects in the same order: only the content of the heap's section may differ.
+  compile([...LINK, ...ENGINE_OUTPUTS, heap, '-o', output, ...LIBRARIES]);
+}
+
+/** @param {readonly string[]} modules @param {string} outfile @param {ProgramOptions} options */
+async function bundle(modules, outfile, { defines = {}, alias = {}, metafile }) {
+  const { build } = await import('esbuild');
+  const imports = modules.map((file) => `import ${JSON.stringify(file)};`).join('\n');
+  const result = await build({
+    stdin: { contents: imports, resolveDir: root, sourcefile: 'program.ts', loader: 'ts' },
+    outfile,
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'neutral',
+    format: 'iife',
+    target: 'es2020',
+    supported: SUPPORTED,
+    conditions: ['quickjs'],
+    alias,
+    // Names stay readable in a stack trace.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // QuickJS's own: no source texts, file names and lines are kept; functions keep their names.
+    banner: { js: '"use strip";' },
+    define: { 'import.meta.url': '"file:///runts"', ...defines },
+    metafile: true,
+    logLevel: 'warning',
+  }).catch(() => {
+    throw new ScriptError('the sources could not be bundled for QuickJS');
+  });
+  if (metafile !== undefined) writeFileSync(metafile, JSON.stringify(result.metafile));
+}
