@@ -59,7 +59,7 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   const cgroup = cgroupOf(ctx, spec, intent);
   const noPivot = ctx.flags['no-pivot'] === true;
   const { dryRun } = intent;
-  const facts = hostFacts(spec, { rootfs, cgroupMount: cgroup?.mountpoint ?? null, noPivot, dryRun });
+  const facts = hostFacts(spec, { bundle, rootfs, cgroupMount: cgroup?.mountpoint ?? null, noPivot, dryRun });
   const seccomp = spec.linux?.seccomp && (await seccompFilter(spec.linux.seccomp, ctx, intent));
   const options: PlanOptions = {
     id: intent.id,

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { readFileSync, realpathSync } from '#files';
+import { readFileSync, readlinkSync, realpathSync } from '#files';
 import { ERRNO } from '../../ffi/constants/errno.ts';
 import { CLOSE_RANGE } from '../../ffi/constants/file.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
 import { asksForLabels } from '../plan/labels.ts';
+import { copiedSources } from '../plan/symlinks.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
 import { kernelMounts, mountOf } from './mountinfo.ts';
@@ -26,6 +27,7 @@ export function machine(): Machine {
 
 /** What the caller knows and decides. */
 export interface FactsInput {
+  bundle: string;
   rootfs: string;
   /** Given because finding it may fail where it isn't needed. */
   cgroupMount: string | null;
@@ -35,7 +37,10 @@ export interface FactsInput {
 }
 
 /** Collects the facts that a config needs. */
-export function hostFacts(spec: Spec, { rootfs, cgroupMount, noPivot, dryRun }: FactsInput): HostFacts {
+export function hostFacts(
+  spec: Spec,
+  { bundle, rootfs, cgroupMount, noPivot, dryRun }: FactsInput,
+): HostFacts {
   const mountSetattr = dryRun || hasMountSetattr();
   return {
     machine: machine(),
@@ -49,6 +54,7 @@ export function hostFacts(spec: Spec, { rootfs, cgroupMount, noPivot, dryRun }: 
       ...(spec.mounts ?? []).map((m) => m.destination),
       spec.process?.cwd ?? '/',
     ]),
+    links: linksAmong(copiedSources(spec.mounts ?? [], bundle)),
     rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
     kernelMounts: noPivot ? kernelMounts(rootfs) : undefined,
     mountSetattr,
@@ -86,6 +92,19 @@ function containerPasswd(spec: Spec, rootfs: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Those paths that are symlinks, with what they say. */
+function linksAmong(paths: readonly string[]): ReadonlyMap<string, string> {
+  const links = new Map<string, string>();
+  for (const path of paths) {
+    try {
+      links.set(path, readlinkSync(path));
+    } catch {
+      // no symlink, or nothing at all: the mount says so
+    }
+  }
+  return links;
 }
 
 function sharesRoot(spec: Spec): boolean {

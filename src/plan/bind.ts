@@ -115,7 +115,8 @@ function planOpenSource(
   denied?: Label,
 ): void {
   const source = resolve(ctx.options.bundle, mount.source ?? '');
-  ctx.program.call('open_tree', [AT.FDCWD, source, cloneTree(options.bind === 'rbind')], {
+  const flags = cloneTree(options.bind === 'rbind') | (options.sourceNoFollow ? AT.SYMLINK_NOFOLLOW : 0);
+  ctx.program.call('open_tree', [AT.FDCWD, source, flags], {
     store: into,
     field: `${field}.source`,
     ...(denied === undefined ? {} : { tolerate: ['EPERM'], goto: denied }),

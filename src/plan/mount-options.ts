@@ -20,7 +20,18 @@ type Effect =
   | { kind: 'idmap'; recursive: boolean }
   | { kind: 'tmpcopyup' }
   | { kind: 'remount' }
+  | { kind: 'symlinks'; on: keyof SymlinkOptions }
   | { kind: 'ignored' };
+
+/** What a bind mount does with symlinks, crun(1). By default they are followed: the destination's inside the root. */
+export interface SymlinkOptions {
+  /** A source that is a symlink is made again at the destination, as a symlink. */
+  copySymlink: boolean;
+  /** A source that is a symlink is mounted itself. */
+  sourceNoFollow: boolean;
+  /** A destination that is a symlink is mounted on itself. */
+  destinationNoFollow: boolean;
+}
 
 const ATIME = MOUNT_ATTR._ATIME;
 
@@ -76,6 +87,9 @@ const OTHERS: Record<string, Effect> = {
   ridmap: { kind: 'idmap', recursive: true },
   tmpcopyup: { kind: 'tmpcopyup' },
   remount: { kind: 'remount' },
+  'copy-symlink': { kind: 'symlinks', on: 'copySymlink' },
+  'src-nofollow': { kind: 'symlinks', on: 'sourceNoFollow' },
+  'dest-nofollow': { kind: 'symlinks', on: 'destinationNoFollow' },
   defaults: { kind: 'ignored' },
 };
 
@@ -108,7 +122,7 @@ export interface DataOption {
 }
 
 /** The options of one mount, sorted by what they act on. */
-export interface MountOptions {
+export interface MountOptions extends SymlinkOptions {
   bind: 'no' | 'bind' | 'rbind';
   set: number;
   clear: number;
@@ -141,6 +155,9 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
     idmapText: '',
     copyUp: false,
     remount: false,
+    copySymlink: false,
+    sourceNoFollow: false,
+    destinationNoFollow: false,
     data: [],
   };
   for (const option of options) {
@@ -179,6 +196,9 @@ function apply(effect: Effect, result: MountOptions): void {
       return;
     case 'remount':
       result.remount = true;
+      return;
+    case 'symlinks':
+      result[effect.on] = true;
       return;
     case 'ignored':
       return;

@@ -18,6 +18,7 @@ import { isNewNamespace } from './namespaces.ts';
 import { relativeToRoot } from './opened.ts';
 import type { RootAccess } from './root.ts';
 import { isShared, planReopenRoot } from './rootfs.ts';
+import { checkSymlinkOptions, copiedSymlink, planSymlink } from './symlinks.ts';
 import type { PlanContext } from './types.ts';
 
 /**
@@ -61,7 +62,12 @@ export function planMountSources(ctx: PlanContext, spec: Spec): MountPlan {
     hasMountSetattr(ctx) &&
     isNewNamespace(spec.linux?.namespaces ?? [], 'mount');
   const sources: Sources = early
-    ? planSources(ctx, mounts.filter(isBind), mappings, spec.linux?.rootfsPropagation)
+    ? planSources(
+        ctx,
+        mounts.filter((m) => isBind(m) && copiedSymlink(ctx, m) === undefined),
+        mappings,
+        spec.linux?.rootfsPropagation,
+      )
     : new Map();
   return { mounts, mappings, sources };
 }
@@ -69,6 +75,7 @@ export function planMountSources(ctx: PlanContext, spec: Spec): MountPlan {
 function parse(ctx: PlanContext, mount: Mount, field: string): ParsedMount {
   const parsed = { mount, options: parseMountOptions(mount.options ?? []), field };
   const bind = isBind(parsed);
+  checkSymlinkOptions(parsed);
   if (!mount.destination.startsWith('/')) {
     ctx.warnings.push(
       `${field}.destination: ${JSON.stringify(mount.destination)} is relative, which is deprecated: taken from "/"`,
@@ -146,6 +153,11 @@ export function planMounts(ctx: PlanContext, root: RootAccess, spec: Spec, plan:
   for (const parsed of plan.mounts) {
     const { mount, field } = parsed;
     const path = relativeToRoot(mount.destination);
+    const link = copiedSymlink(ctx, parsed);
+    if (link !== undefined) {
+      program.within(field, () => planSymlink(ctx, root, parsed, link));
+      continue;
+    }
     program.within(field, () => {
       const openTarget = (): void => planTarget(ctx, root, parsed, path, known);
       if (isBind(parsed)) {
@@ -192,6 +204,8 @@ function planTarget(
   if (path.startsWith('proc/')) root.open(path, root.target);
   else if (known.kernel.some((place) => path.startsWith(`${place}/`)))
     root.open(path, root.target, { noSymlinks: true });
+  else if (parsed.options.destinationNoFollow)
+    root.openTargetItself(parsed.mount.destination, 'like', parsed.field);
   else root.openTarget(parsed.mount.destination, bind ? 'like' : 'folder', parsed.field);
 }
 

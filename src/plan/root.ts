@@ -8,7 +8,7 @@
  * @module
  */
 
-import { AT, O, OPEN_TREE, S, STATX } from '../../ffi/constants/index.ts';
+import { AT, ERRNO, FS_MAGIC, O, OPEN_TREE, S, STATX } from '../../ffi/constants/index.ts';
 import type { Bytes, Cell, Label, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
@@ -17,6 +17,7 @@ import { type Make, type TargetCells, TargetMaker } from './targets.ts';
 
 /** sizeof(struct statx), statx(2). */
 const STATX_SIZE = 256;
+const STATFS_SIZE = 120;
 
 export interface OpenOptions {
   flags?: number;
@@ -97,6 +98,24 @@ export class RootAccess {
       goto: elsewhere,
     });
     this.program.place(found);
+  }
+
+  /**
+   * As {@link openTarget}, but a path that ends in a symlink opens the symlink.
+   */
+  openTargetItself(path: string, make: Make, field: string): void {
+    const { program: p } = this;
+    const [absent, opened, forbidden] = [p.label('absent'), p.label('opened'), p.label('forbidden')];
+    const statfs = p.cell('targetStatfs', STATFS_SIZE);
+    this.open(path, this.target, { flags: O.PATH | O.NOFOLLOW, missing: absent });
+    p.call('fstatfs', [valueIn(this.target), addressOf(statfs)]);
+    p.jumpIf(valueIn(statfs), '==', FS_MAGIC.PROC, forbidden);
+    p.jump(opened);
+    p.place(forbidden);
+    p.fail(null, 0, ERRNO.EPERM, 'the destination leads into /proc');
+    p.place(absent);
+    this.openTarget(path, make, field);
+    p.place(opened);
   }
 
   /** 1 in this cell: a target was made by {@link openTarget}. To be set to 0 before. */

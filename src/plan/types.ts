@@ -30,6 +30,8 @@ export interface HostFacts {
   passwd?: string;
   /** Where destinations of the config lead through symlinks of the image to something missing. */
   missingTargets?: ReadonlyMap<string, string>;
+  /** Where those sources of mounts lead that are symlinks to be copied, by absolute path. */
+  links?: ReadonlyMap<string, string>;
   /** Mount point of the file system that holds the rootfs; only asked for with a shared root propagation. */
   rootfsMount?: string;
   /** Where the host has a proc or sysfs mounted, deepest first; only asked for with --no-pivot. */
