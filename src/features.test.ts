@@ -75,7 +75,7 @@ test('every annotation that the code reads is named as potentially unsafe', () =
     .map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'))
     .join('\n');
   // Prefixes of annotations that runtimes have: systemd's, CRIU's and crun's.
-  const names = /'((?:org\.systemd|org\.criu|run\.oci)\.[A-Za-z_.]+)'/g;
+  const names = /'((?:org\.systemd|org\.criu|run\.oci|module\.wasm)\.[-/\w.]{2,})'/g;
   const read = [...sources.matchAll(names)].map(([, key]) => key!);
   assert.deepEqual([...new Set(read)].sort(), [...UNSAFE_ANNOTATIONS].sort());
 });

@@ -13,6 +13,7 @@ import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from './plan/memory-policy.t
 import { knownMountOptions } from './plan/mount-options.ts';
 import { NAMESPACE_FLAGS } from './plan/namespaces.ts';
 import { ACTIONS, FLAGS } from './seccomp/tables.ts';
+import { KNOWN_ANNOTATIONS } from './spec/annotations.ts';
 import type {
   Arch,
   Features,
@@ -28,7 +29,7 @@ import { COMMIT, SPEC_VERSION, VERSION } from './version.ts';
 export const OLDEST_SPEC_VERSION = '1.0.0';
 
 /** Annotations of a config.json that change what the runtime does; one that ends in a dot is a prefix. */
-export const UNSAFE_ANNOTATIONS: readonly string[] = ['org.systemd.property.', 'run.oci.pidfd_receiver'];
+export const UNSAFE_ANNOTATIONS: readonly string[] = ['org.systemd.property.', ...KNOWN_ANNOTATIONS];
 
 /** Those of the schema: libseccomp translates the calls of each. */
 const ARCHITECTURES: Readonly<Record<Arch, true>> = {

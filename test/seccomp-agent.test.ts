@@ -146,6 +146,25 @@ for (const runtime of runtimes()) {
     });
   }
 
+  it('an agent by an annotation of crun', async (t) => {
+    if (!runtime.name.startsWith('runts')) return;
+    const agent = await startAgent(t);
+    const bundle = scriptBundle(t, 'mkdir /tmp/x; true', {
+      config: (spec) => {
+        notifying({ path: '/nobody/listens/here' })(spec);
+        spec.annotations = { 'run.oci.seccomp.receiver': agent.path };
+      },
+    });
+    for (const given of [true, false]) {
+      if (!given) {
+        delete bundle.config.linux.seccomp?.listenerPath;
+        bundle.save();
+      }
+      assert.match(session(t, runtime).run(bundle).stderr, /Operation not supported/);
+    }
+    assert.equal((await agent.messages(2)).length, 2);
+  });
+
   it('every process of a container has its own connection', async (t) => {
     const agent = await startAgent(t);
     const bundle = scriptBundle(t, 'sleep 100', { config: notifying(agent) });

@@ -134,7 +134,20 @@ const ACTIONS: {
     cgroup.path = creation.scope.path;
     creation.cgroup.directory = cgroupDirectory(cgroup);
     writeState(creation.state);
+    if (step.subgroup !== undefined) {
+      const { enterBelow } = await import('../cgroup/enter.ts');
+      creation.cgroup.directory = enterBelow(creation.cgroup.directory, step.subgroup, creation.init);
+      cgroup.path += `/${step.subgroup}`;
+      writeState(creation.state);
+    }
     enableControllers(cgroup.mountpoint, cgroup.path, new Set(step.controllers));
+  },
+
+  delegatedCgroup: async (creation, step) => {
+    const { enterBelow } = await import('../cgroup/enter.ts');
+    const { directory } = creation.cgroup!;
+    enterBelow(directory, step.path, creation.init, step.uid);
+    creation.state.cgroup!.delegated = step.path;
   },
 
   cgroupOwner: async (creation, step) => {

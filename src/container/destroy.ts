@@ -5,6 +5,7 @@
  */
 
 import { removeCgroup } from '../cgroup/remove.ts';
+import { outputOf } from './annotated.ts';
 import { killAndWait, type Target } from './signal.ts';
 import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
 import { ociState } from './status.ts';
@@ -48,5 +49,5 @@ export async function runPoststop(state: ContainerState): Promise<void> {
   const hooks = state.hooks.poststop;
   if (hooks.length === 0) return;
   const { runHooks } = await import('../hooks/run.ts');
-  await runHooks('poststop', hooks, ociState(state, 'stopped'));
+  await runHooks('poststop', hooks, ociState(state, 'stopped'), { output: await outputOf(state) });
 }

@@ -27,6 +27,7 @@ import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Process } from '../spec/types.ts';
 import type { Trace } from '../trace.ts';
+import { keepsGroups } from './annotated.ts';
 import { Channel, Unexpected } from './channel.ts';
 import { writePidFile } from './create.ts';
 import { isAlive } from './process.ts';
@@ -89,6 +90,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       cgroup: cgroup !== null,
       noNewKeyring: state.noNewKeyring,
       preserveFds: options.preserveFds,
+      keepGroups: await keepsGroups(state),
     };
     facts = {
       machine: machine(),
@@ -209,7 +211,7 @@ function openInit(state: ContainerState): number {
 function openCgroup(state: ContainerState, below: string | undefined): { fd: number; path: string } | null {
   if (state.cgroup === null) return null;
   const own = cgroupDirectory(state.cgroup);
-  const path = below === undefined ? own : subCgroup(own, below);
+  const path = subCgroup(own, below ?? state.cgroup.delegated ?? '');
   try {
     return { fd: openSync(path, constants.O_RDONLY | constants.O_DIRECTORY), path };
   } catch (error) {

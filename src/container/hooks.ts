@@ -21,6 +21,7 @@ import { planHook } from '../plan/hook.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Hook } from '../spec/types.ts';
+import { keepsGroups, outputOf } from './annotated.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
 import { type ContainerState, cgroupDirectory, hasMountNamespace, stateDirectory } from './state.ts';
@@ -36,13 +37,15 @@ export async function runContainerHooks(
   const inside = rules.namespaces === 'container';
   // createContainer's programs are the host's, startContainer's are the image's
   const confined = phase === 'startContainer';
+  const keepGroups = confined && (await keepsGroups(state));
   const seccomp = confined && state.seccompFilter !== null ? await enforcedFilter(state) : undefined;
   // A container that was started may end whenever it likes. One that was not has been killed, and waits for nobody.
   const init = phase === 'poststart' || state.init === null ? undefined : pidfdOpen(state.init.pid);
   try {
     await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {
       cwd: confined ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
-      spawn: inside ? (command) => spawnInside(command, state, confined, seccomp) : undefined,
+      spawn: inside ? (command) => spawnInside(command, state, { confined, keepGroups }, seccomp) : undefined,
+      output: await outputOf(state),
       init,
     });
   } finally {
@@ -79,13 +82,13 @@ async function enforcedFilter(state: ContainerState): Promise<EnforcedFilter> {
 function spawnInside(
   command: HookCommand,
   state: ContainerState,
-  confined: boolean,
+  { confined, keepGroups }: { confined: boolean; keepGroups: boolean },
   seccomp: EnforcedFilter | undefined,
 ): HookProcess {
   const init = state.init === null ? undefined : pidfdOpen(state.init.pid);
   if (init === undefined) throw notRunning();
   const handed: Record<string, number> = { init };
-  const pipes = hookPipes();
+  const pipes = hookPipes(command.output);
   const [report, reporter] = socketPair();
   handed.sync = reporter;
   let failed = true;
@@ -100,6 +103,7 @@ function spawnInside(
       namespaces: state.namespaces,
       cgroup: state.cgroup !== null,
       as: confined ? state.process : null,
+      keepGroups,
       seccomp: seccomp?.filter,
       lastCapability: lastCapability(),
       closeRange: hasCloseRange(),

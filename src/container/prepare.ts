@@ -16,6 +16,7 @@ import { isAbsolute, resolve } from '../paths.ts';
 import { planInto } from '../plan/create.ts';
 import type { HostFacts, Plan, PlanOptions } from '../plan/types.ts';
 import type { PreparedFilter } from '../seccomp/filter.ts';
+import type { Annotated, SeccompExtensions } from '../spec/annotations.ts';
 import { loadSpec } from '../spec/load.ts';
 import type { LinuxSeccomp, Spec } from '../spec/types.ts';
 import type { Trace } from '../trace.ts';
@@ -50,7 +51,8 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   checkId(intent.id);
   const bundle = bundlePath(ctx);
   const stateDir = stateDirectory(ctx.global.root, intent.id);
-  const spec = withService(loadSpec(bundle), process.env, `${stateDir}/notify`);
+  const { spec: annotated, extensions } = await extended(loadSpec(bundle));
+  const spec = withService(annotated, process.env, `${stateDir}/notify`);
   if (intent.foreground && spec.process?.terminal === true) {
     const { withHostSize } = await import('../terminal/size.ts');
     spec.process = withHostSize(spec.process);
@@ -60,7 +62,8 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   const noPivot = ctx.flags['no-pivot'] === true;
   const { dryRun } = intent;
   const facts = hostFacts(spec, { bundle, rootfs, cgroupMount: cgroup?.mountpoint ?? null, noPivot, dryRun });
-  const seccomp = spec.linux?.seccomp && (await seccompFilter(spec.linux.seccomp, ctx, intent));
+  const seccomp =
+    spec.linux?.seccomp && (await seccompFilter(spec.linux.seccomp, extensions.seccomp, ctx, intent));
   const options: PlanOptions = {
     id: intent.id,
     bundle,
@@ -75,7 +78,8 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
     noNewKeyring: ctx.flags['no-new-keyring'] === true,
     preserveFds: preservedFds(ctx, intent.dryRun),
     pidFile: text(ctx, 'pid-file'),
-    pidfdSocket: text(ctx, 'pidfd-socket') ?? spec.annotations?.['run.oci.pidfd_receiver'],
+    pidfdSocket: text(ctx, 'pidfd-socket') ?? extensions.pidfdReceiver,
+    extensions,
     seccomp: seccomp?.filter,
   };
   checkTerminal(spec, options, intent);
@@ -91,6 +95,15 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
   };
 }
 
+/** With what the annotations of crun say. Most configs have none of them. */
+async function extended(spec: Spec): Promise<Annotated> {
+  const names = Object.keys(spec.annotations ?? {});
+  if (!names.some((name) => name.startsWith('run.oci.') || name.startsWith('module.wasm.')))
+    return { spec, extensions: {} };
+  const { withAnnotations } = await import('../spec/annotations.ts');
+  return withAnnotations(spec);
+}
+
 /** {@link prepare}, measured. */
 export async function prepareTraced(ctx: CommandContext, intent: Intent, trace?: Trace): Promise<Prepared> {
   if (trace === undefined) return await prepare(ctx, intent);
@@ -100,12 +113,13 @@ export async function prepareTraced(ctx: CommandContext, intent: Intent, trace?:
 /** The compiled filter; `plan` does without where there is no libseccomp. */
 async function seccompFilter(
   profile: LinuxSeccomp,
+  extensions: SeccompExtensions | undefined,
   ctx: CommandContext,
   intent: Intent,
 ): Promise<PreparedFilter | undefined> {
   const { prepareFilter } = await import('../seccomp/filter.ts');
   try {
-    return await prepareFilter(profile, ctx.global.root);
+    return await prepareFilter(profile, ctx.global.root, extensions);
   } catch (error) {
     if (!intent.dryRun || !(error instanceof RuntsError) || error.code === 'E_CONFIG_INVALID') throw error;
     log.warn(`the plan is without the system call filter: ${error.message}`);

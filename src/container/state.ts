@@ -42,6 +42,8 @@ export interface CgroupState {
   mountpoint: string;
   /** The container's cgroup, relative to the mount point, starting with a slash. */
   path: string;
+  /** Where init is, below `path`, when the runtime has moved it on. */
+  delegated?: string;
   /** Name of the systemd unit that owns the cgroup; only with the systemd manager. */
   unit?: string;
   /** The unit is one of the user's own systemd. */

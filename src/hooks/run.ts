@@ -9,6 +9,7 @@ import { existsSync } from '#files';
 import { RuntsError } from '../errors.ts';
 import { signalName } from '../linux/signals.ts';
 import { log } from '../log.ts';
+import type { HookOutput } from '../spec/annotations.ts';
 import type { Hook } from '../spec/types.ts';
 import { type HookPhase, PHASES } from './phases.ts';
 import type { HookCommand, HookSpawner } from './spawn.ts';
@@ -21,6 +22,8 @@ export interface RunHooksOptions {
   spawn?: HookSpawner;
   /** Where the hooks start, as the spawner sees it: the state's bundle when absent, as with runc's hooks of `create`. */
   cwd?: string;
+  /** Files for the hooks' output, which is in no message then. */
+  output?: HookOutput;
   /** Pidfd of the container's init, where hooks are of no use without it: they are killed when it dies. */
   init?: number;
 }
@@ -47,7 +50,7 @@ export async function runHooks(
   const cwd = options.cwd ?? bundleOf(state);
   hooks.forEach((hook, index) => {
     try {
-      const child = spawn(commandOf(hook, cwd));
+      const child = spawn({ ...commandOf(hook, cwd), output: options.output });
       const timeoutMs = hook.timeout === undefined ? undefined : hook.timeout * 1000;
       const outcome = supervise(child, input, timeoutMs, options.init);
       const failure = failureOf(hook, outcome);

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync } from '#files';
+import { closeSync, constants, openSync, readFileSync } from '#files';
 import { errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
 import { duplicate, pipe, socketPair } from '../../ffi/descriptors.ts';
 import { currentMachine } from '../../ffi/engine.ts';
@@ -17,9 +17,10 @@ import type { Report } from '../../ffi/report.ts';
 import { readReport } from '../../ffi/report.ts';
 import { type HandedDescriptor, planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
-import { RuntsError } from '../errors.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
 import { hasCloseRange } from '../linux/facts.ts';
 import { planCloseOnExec } from '../plan/close-on-exec.ts';
+import type { HookOutput } from '../spec/annotations.ts';
 import type { HookProcess } from './supervise.ts';
 
 /** What execve(2) takes, and where. */
@@ -31,6 +32,8 @@ export interface HookCommand {
   env: readonly string[];
   /** Working directory; where it can't be entered, the runtime's own. */
   cwd?: string;
+  /** Files that its output is appended to. */
+  output?: HookOutput;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface HookCommand {
  */
 export type HookSpawner = (command: HookCommand) => HookProcess;
 
-/** The three pipes of a hook. */
+/** The three pipes of a hook; -1 where its output goes to a file. */
 export interface HookPipes {
   /** The hook's ends by the numbers they get, for spawnExecutor. */
   theirs: HandedDescriptor[];
@@ -56,27 +59,39 @@ export interface HookPipes {
 
 const SIGKILL = 9;
 
-/** Makes the pipes for a hook's standard streams. */
-export function hookPipes(): HookPipes {
+/**
+ * Makes the pipes for a hook's standard streams.
+ *
+ * @throws RuntsError E_HOOK when a file for its output can't be opened
+ */
+export function hookPipes(output: HookOutput = {}): HookPipes {
   const open: number[] = [];
   /** Our own standard streams may be closed: descriptors below 3 would be overwritten in the child. */
+  const above = (fd: number): number => {
+    if (fd > 2) return fd;
+    const copy = duplicate(fd);
+    closeSync(fd);
+    return copy;
+  };
   const make = (): [number, number] => {
-    const ends = pipe().map((fd) => {
-      if (fd > 2) return fd;
-      const copy = duplicate(fd);
-      closeSync(fd);
-      return copy;
-    }) as [number, number];
+    const ends = pipe().map(above) as [number, number];
     open.push(...ends);
     return ends;
+  };
+  /** Where output goes: nothing is read here of what goes to a file. */
+  const sink = (path: string | undefined): [number, number] => {
+    if (path === undefined) return make();
+    const file = above(openOutput(path));
+    open.push(file);
+    return [-1, file];
   };
   const close = (fds: readonly number[]): void => {
     for (const fd of fds) closeSync(fd);
   };
   try {
     const [inReader, inWriter] = make();
-    const [outReader, outWriter] = make();
-    const [errReader, errWriter] = make();
+    const [outReader, outWriter] = sink(output.stdout);
+    const [errReader, errWriter] = sink(output.stderr);
     return {
       theirs: [
         { from: inReader, to: 0 },
@@ -93,10 +108,24 @@ export function hookPipes(): HookPipes {
   }
 }
 
+/** A FIFO that nobody reads must not stop a container. */
+function openOutput(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK } = constants;
+  try {
+    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0o600);
+  } catch (error) {
+    throw new RuntsError('E_HOOK', `open ${path} for its output: ${errnoText(errnoOf(error) ?? '')}`, {
+      syscall: 'open',
+      errno: errnoOf(error),
+      cause: error,
+    });
+  }
+}
+
 /** Runs a hook in the namespaces and with the rights of the runtime. */
 export const spawnOnHost: HookSpawner = (command) => {
   const program = hostProgram(command);
-  const pipes = hookPipes();
+  const pipes = hookPipes(command.output);
   let failed = true;
   const [report, reporter] = socketPair();
   try {

@@ -18,7 +18,7 @@ export interface HookProcess {
   pid: number;
   /** Our end of its standard input. */
   stdin: number;
-  /** Our ends of its standard output and error. */
+  /** Our ends of its standard output and error; -1 for one that goes elsewhere. */
   stdout: number;
   stderr: number;
 }

@@ -22,6 +22,8 @@ export interface CgroupSteps {
    * what the making used of the memory has been given back.
    */
   limits: HostStep[];
+  /** When init is in its cgroup namespace. */
+  delegated: HostStep[];
   warnings: string[];
 }
 
@@ -30,7 +32,7 @@ export function planCgroup(spec: Spec, options: PlanOptions): CgroupSteps {
   const resources = spec.linux?.resources ?? {};
   const writes = limitWrites(resources);
   const rules = deviceRules(resources.devices ?? []);
-  const steps: CgroupSteps = { before: [], withInit: [], limits: [], warnings: [] };
+  const steps: CgroupSteps = { before: [], withInit: [], limits: [], delegated: [], warnings: [] };
   if (options.cgroupPath === null) {
     steps.warnings.push(...noCgroup(writes, rules !== undefined));
     return steps;
@@ -40,8 +42,11 @@ export function planCgroup(spec: Spec, options: PlanOptions): CgroupSteps {
   const controllers = [...controllersOf(writes)];
   if (options.scope === undefined)
     make.push({ step: 'cgroup', path: options.cgroupPath, field, controllers });
-  else make.push({ step: 'scope', ...options.scope, controllers });
+  else make.push({ step: 'scope', ...options.scope, controllers, subgroup: options.extensions?.subgroup });
   const owner = cgroupOwner(spec);
+  const delegated = options.extensions?.delegated;
+  if (delegated !== undefined)
+    steps.delegated.push({ step: 'delegatedCgroup', path: delegated, uid: owner ?? containerRoot(spec) });
   if (owner !== undefined) make.push({ step: 'cgroupOwner', uid: owner });
   if (writes.length > 0 || (options.scope !== undefined && rules !== undefined)) {
     steps.limits.push({ step: 'cgroupLimits', writes });
@@ -70,6 +75,11 @@ function cgroupOwner(spec: Spec): number | undefined {
   const uid = spec.process?.user?.uid ?? 0;
   if (!namespaces.some(({ type }) => type === 'user')) return uid === 0 ? undefined : uid;
   return hostId(uid, uidMappings);
+}
+
+/** The host's id of root in the container's user namespace. */
+function containerRoot({ linux }: Spec): number | undefined {
+  return linux?.uidMappings === undefined ? undefined : hostId(0, linux.uidMappings);
 }
 
 /** What an id of the container is on the host; undefined when it isn't mapped. */

@@ -59,6 +59,7 @@ export function planInto<P extends ProgramBuilder>(
     options,
     facts,
     userNamespace: hasNamespace(namespaces, 'user'),
+    keepGroups: options.extensions?.keepGroups,
     mountLabel: spec.linux?.mountLabel,
     warnings: [],
   };
@@ -146,7 +147,7 @@ function hostSteps(
   if (hooks.length > 0 || options.cgroupPath === null) steps.push({ step: 'saveState', status: 'creating' });
   steps.push(...mounts.whileMounting);
   if (hooks.length > 0) {
-    steps.push({ step: 'await', note: 'HOOKS' });
+    steps.push({ step: 'await', note: 'HOOKS' }, ...cgroup.delegated);
     // Hooks find the limits in force; some change the device rules.
     steps.push(...cgroup.limits);
     for (const { phase, count } of hooks) steps.push({ step: 'hooks', phase, count });
@@ -157,7 +158,7 @@ function hostSteps(
     steps.push({ step: 'seccompListener', path }, { step: 'go' });
   }
   steps.push({ step: 'await', note: 'READY' });
-  if (hooks.length === 0) steps.push(...cgroup.limits);
+  if (hooks.length === 0) steps.push(...cgroup.delegated, ...cgroup.limits);
   const limits = spec.process?.rlimits ?? [];
   if (limits.length > 0 && hasNamespace(namespaces, 'user'))
     steps.push({ step: 'limits', count: limits.length });

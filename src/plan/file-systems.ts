@@ -124,7 +124,7 @@ function dataOf(
     data = data.filter(({ key, value }) => key !== 'gid' || has(Number(value)));
   }
   const names = data.map(({ key }) => key);
-  const [label] = contextOption(ctx.mountLabel, type, names);
+  const [label] = contextOption(ctx.mountLabel, type, names, ctx.options.extensions?.mountContext);
   return label === undefined ? data : [...data, { key: label, value: null }];
 }
 

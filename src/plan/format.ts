@@ -23,7 +23,9 @@ function describe(step: HostStep): string | string[] {
     case 'cgroup':
       return `make cgroup           ${step.path}`;
     case 'scope':
-      return `start unit            ${step.unit} in ${step.slice} (${step.user ? 'user' : 'system'} bus)`;
+      return `start unit            ${step.unit} in ${step.slice} (${step.user ? 'user' : 'system'} bus)${step.subgroup === undefined ? '' : `, cgroup ${step.subgroup} in it`}`;
+    case 'delegatedCgroup':
+      return `enter cgroup          ${step.path}, below its own`;
     case 'cgroupOwner':
       return `change cgroup owner   to ${step.uid}`;
     case 'cgroupLimits':

@@ -34,6 +34,8 @@ export interface HookPlanInput {
   cgroup: boolean;
   /** Whose rights the hook gets; null: those of the runtime, which only a program of the host may have. */
   as: Pick<Process, 'user' | 'capabilities' | 'noNewPrivileges'> | null;
+  /** The groups stay those of whoever called the runtime. */
+  keepGroups?: boolean;
   /** The filter of the container's command. */
   seccomp?: CompiledFilter;
   lastCapability: number;
@@ -99,6 +101,7 @@ function planRights(program: ProgramBuilder, input: HookPlanInput): void {
     program,
     facts: { lastCapability: input.lastCapability },
     userNamespace: input.namespaces.some((n) => n.type === 'user'),
+    keepGroups: input.keepGroups,
     warnings: [],
   };
   const sysAdmin = needsSysAdmin(input.seccomp, noNewPrivileges);

@@ -23,6 +23,8 @@ export interface IdentityContext {
   program: ProgramBuilder;
   facts: { lastCapability: number };
   userNamespace: boolean;
+  /** The groups stay those of whoever called the runtime. */
+  keepGroups?: boolean;
   warnings: string[];
 }
 
@@ -71,6 +73,7 @@ export function planIdentity(
 
 /** In a user namespace without the right to, setgroups(2) is denied, and there is nothing to drop. */
 function planGroups(ctx: IdentityContext, user: User): void {
+  if (ctx.keepGroups === true) return;
   const groups = user.additionalGids ?? [];
   const content = new Uint8Array(groups.length * 4);
   const view = new DataView(content.buffer);

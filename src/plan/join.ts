@@ -37,6 +37,7 @@ export interface JoinOptions {
   preserveFds: number;
   /** The container's system call filter. */
   seccomp?: CompiledFilter;
+  keepGroups?: boolean;
 }
 
 export interface JoinPlan<P extends ProgramBuilder = Program> {
@@ -62,6 +63,7 @@ export function planJoinInto<P extends ProgramBuilder>(
     facts,
     options: planOptions(options),
     userNamespace,
+    keepGroups: options.keepGroups,
     warnings: [],
   };
   requireModules(facts, process);

@@ -110,6 +110,7 @@ test('the context of new file systems', () => {
     assert.deepEqual(contextOption(label, 'tmpfs', ['size', own]), []);
   }
   assert.deepEqual(contextOption(undefined, 'tmpfs', []), []);
+  assert.deepEqual(contextOption(label, 'tmpfs', [], 'fscontext'), [`fscontext="${label}"`]);
 });
 
 test('linux.mountLabel is an option of the container’s file systems', () => {
@@ -128,6 +129,12 @@ test('linux.mountLabel is an option of the container’s file systems', () => {
   const { program } = planCreate(spec, options, { ...FACTS, security: BOTH });
   const text = lines(program).join('\n');
   assert.match(text, /"tmpfs", 0, "size=64k,mode=700,context=\\"u:r:t:s0\\""/);
+  const root = planCreate(
+    spec,
+    { ...options, extensions: { mountContext: 'rootcontext' } },
+    { ...FACTS, security: BOTH },
+  );
+  assert.match(lines(root.program).join('\n'), /mode=700,rootcontext=\\"u:r:t:s0\\""/);
   assert.match(text, /"mqueue", 0, "context=\\"u:r:t:s0\\""/);
   assert.ok(!/"proc".*context=/.test(text));
 });

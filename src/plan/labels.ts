@@ -130,14 +130,16 @@ function planAttribute(program: ProgramBuilder, proc: Cell, name: string, text: 
  * The option that labels a new file system's files for SELinux, if it is to have one.
  *
  * @param options - names of the file system's own options: a context among them counts
+ * @param name - of the option: which label of the file system it is, mount(8)
  */
 export function contextOption(
   mountLabel: string | undefined,
   type: string,
   options: readonly string[],
+  name = 'context',
 ): [] | [string] {
   if (!mountLabel || UNLABELLED.has(type)) return [];
   if (options.some((name) => /^(fs|def|root)?context$/.test(name))) return [];
   // Levels have commas in them, which would end the option.
-  return [`context="${mountLabel}"`];
+  return [`${name}="${mountLabel}"`];
 }

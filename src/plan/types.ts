@@ -11,6 +11,7 @@ import type { ScopeName } from '../cgroup/systemd/names.ts';
 import type { Write } from '../cgroup/write.ts';
 import type { HookPhase } from '../hooks/run.ts';
 import type { SecurityModules } from '../linux/security.ts';
+import type { Extensions } from '../spec/annotations.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import type { CompiledFilter } from './seccomp.ts';
 
@@ -70,6 +71,8 @@ export interface PlanOptions {
   pidfdSocket?: string;
   /** The system call filter, if there is one. */
   seccomp?: CompiledFilter;
+  /** What annotations of the config ask for. */
+  extensions?: Extensions;
 }
 
 /** A step of the parent, in order. `await` steps read a note of the executor, `go` answers it. */
@@ -78,7 +81,10 @@ export type HostStep =
   /** `bind`: the runtime itself listens; after `create` it is `start` that does. */
   | { step: 'notifySocket'; path: string; bind: boolean }
   | { step: 'cgroup'; path: string; field: string; controllers: readonly string[] }
-  | ({ step: 'scope'; controllers: readonly string[] } & ScopeName)
+  /** `subgroup`: the container's cgroup, below the scope's. */
+  | ({ step: 'scope'; controllers: readonly string[]; subgroup?: string } & ScopeName)
+  /** Moves init into a cgroup below the container's own, whose root its cgroup namespace stays. */
+  | { step: 'delegatedCgroup'; path: string; uid?: number }
   | { step: 'cgroupOwner'; uid: number }
   | { step: 'cgroupLimits'; writes: readonly Write[] }
   | { step: 'deviceRules'; rules: readonly DeviceRule[] }
@@ -134,6 +140,8 @@ export interface PlanContext {
   facts: HostFacts;
   /** The container has a new user namespace, or joins one. */
   userNamespace: boolean;
+  /** The groups stay those of whoever called the runtime. */
+  keepGroups?: boolean;
   /** SELinux label of new file systems. */
   mountLabel?: string;
   warnings: string[];

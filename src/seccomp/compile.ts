@@ -8,20 +8,18 @@
  */
 
 import { closeSync, fstatSync, readSync } from '#files';
-import { SECCOMP_FILTER_FLAG } from '../../ffi/constants/process.ts';
 import { memfdCreate } from '../../ffi/descriptors.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
-import type { LinuxSeccomp } from '../spec/types.ts';
 import type { ResolvedArchitecture } from './architectures.ts';
 import { numberRanges, resolveArchitectures } from './architectures.ts';
 import { encode, INSTRUCTION_SIZE, MAX_INSTRUCTIONS } from './bpf.ts';
 import { FIELD, invalid } from './errors.ts';
+import { filterFlags } from './flags.ts';
 import type { FilterContext } from './libseccomp.ts';
 import { ATTRIBUTE, failureText, libseccomp, UNKNOWN_SYSCALL } from './libseccomp.ts';
 import { prelude } from './prelude.ts';
 import type { Profile } from './profile.ts';
 import { actionValue, checkExecve, PERMISSIVE, rulesByName } from './profile.ts';
-import { FLAGS } from './tables.ts';
 
 const EDOM = 33;
 const EEXIST = 17;
@@ -36,7 +34,8 @@ const TREE_FROM = 32;
  */
 export function compileFilter(profile: Profile): CompiledFilter {
   checkExecve(profile);
-  const { flags, notify } = filterFlags(profile);
+  const agent = (profile.syscalls ?? []).some(({ action }) => action === 'SCMP_ACT_NOTIFY');
+  const { flags, notify } = filterFlags(profile.flags, agent);
   const architectures = resolveArchitectures(profile.architectures ?? []);
   const rules = rulesByName(profile);
   const defaultAction = actionValue(profile.defaultAction, profile.defaultErrnoRet);
@@ -55,24 +54,6 @@ export function compileFilter(profile: Profile): CompiledFilter {
     `the filter has ${count} instructions, and the kernel takes at most ${MAX_INSTRUCTIONS}`,
     'use fewer architectures, or fewer conditions on arguments',
   );
-}
-
-/** Flags for seccomp(2). Without `flags` the speculation mitigation is left off, as with the other runtimes. */
-function filterFlags({ flags, syscalls = [] }: LinuxSeccomp): { flags: number; notify: boolean } {
-  let all: number = flags === undefined ? SECCOMP_FILTER_FLAG.SPEC_ALLOW : 0;
-  (flags ?? []).forEach((name, index) => {
-    const flag: number | undefined = FLAGS[name];
-    if (flag === undefined) throw invalid(`${FIELD}.flags[${index}]`, `unknown flag ${JSON.stringify(name)}`);
-    all |= flag;
-  });
-  // The filter is loaded by a process with one thread, so there is nothing to synchronise, and the kernel refuses the
-  // flag together with a listener.
-  all &= ~SECCOMP_FILTER_FLAG.TSYNC;
-  const notify = syscalls.some(({ action }) => action === 'SCMP_ACT_NOTIFY');
-  if (notify) all |= SECCOMP_FILTER_FLAG.NEW_LISTENER;
-  // It says how a listener is waited for; the kernel refuses it without one.
-  else all &= ~SECCOMP_FILTER_FLAG.WAIT_KILLABLE_RECV;
-  return { flags: all, notify };
 }
 
 /** libseccomp's filter for what depends on the call's number alone; the prelude has answered the rest. */

@@ -9,6 +9,7 @@ import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
 import { type CompiledFilter, FILTER_NAME } from '../plan/seccomp.ts';
+import type { SeccompExtensions } from '../spec/annotations.ts';
 import type { LinuxSeccomp } from '../spec/types.ts';
 import { cacheDirectory, lookUp, profileText, store } from './cache.ts';
 import { readFilter, writeFilter } from './file.ts';
@@ -28,15 +29,22 @@ export interface PreparedFilter {
  * The filter that a profile means; undefined when it means none. Changes nothing on the host.
  *
  * @param root - the runtime's --root, whose cache is used
+ * @param extensions - what the config's annotations say
  * @throws RuntsError E_CONFIG_INVALID with the field; E_UNSUPPORTED without libseccomp when it must be compiled
  */
 export async function prepareFilter(
   profile: LinuxSeccomp,
   root: string,
+  extensions: SeccompExtensions = {},
 ): Promise<PreparedFilter | undefined> {
+  if (extensions.program !== undefined) return givenFilter(profile, extensions.program);
   const { defaultAction } = profile;
   // What some callers write for "no filter": the checks refuse it where there are rules.
   if (defaultAction === undefined) return undefined;
+  if (extensions.knownCalls === true) {
+    const { requireKnownCalls } = await import('./known-calls.ts');
+    requireKnownCalls(profile);
+  }
   const text = profileText(profile);
   const entry = lookUp(cacheDirectory(root), text);
   if (entry.filter !== undefined) {
@@ -64,6 +72,13 @@ export async function prepareFilter(
       }
     },
   };
+}
+
+/** A filter that the caller has made, with the profile's flags and agent. */
+async function givenFilter(profile: LinuxSeccomp, program: Uint8Array): Promise<PreparedFilter> {
+  const { filterFlags } = await import('./flags.ts');
+  const filter = { program, ...filterFlags(profile.flags, Boolean(profile.listenerPath)) };
+  return { filter, save: (stateDir) => keep(stateDir, filter) };
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -37,6 +37,7 @@ interface Result {
 interface Session {
   /** Any command that must succeed; gives its output. */
   ok(...args: string[]): string;
+  call(...args: string[]): Result;
   create(bundle: Bundle): Result;
   run(bundle: Bundle): Result;
 }
@@ -69,6 +70,7 @@ function session(t: TestContext, runtime: Runtime, ...globals: string[]): Sessio
       assert.equal(code, 0, stderr);
       return stdout;
     },
+    call,
     create: (bundle) => container('create', bundle),
     run: (bundle) => container('run', bundle),
   };
@@ -158,6 +160,107 @@ for (const runtime of skip ? [{ name: 'runts', command: [] }] : runtimes()) {
     runts.ok('delete', '--force', id);
     assert.equal(existsSync(directory), false);
     assert.equal(show(unit).LoadState, 'not-found');
+  });
+
+  each('update changes the unit and the files, and what is refused changes neither', async (t) => {
+    const name = uniqueId('unit');
+    const unit = `runts-${name}.scope`;
+    const limited = bundle(t, `:runts:${name}`, (spec) => {
+      spec.linux.resources = {
+        memory: { limit: 64 * MB },
+        cpu: { shares: 1024 },
+        pids: { limit: 20 },
+        devices: [{ allow: false }],
+      };
+    });
+    const runts = session(t, runtime);
+    const { code, id, stderr } = runts.create(limited);
+    assert.equal(code, 0, stderr);
+    runts.ok('start', id);
+    const directory = `/sys/fs/cgroup${show(unit).ControlGroup}`;
+    const read = (file: string): string => readFileSync(`${directory}/${file}`, 'utf8').trim();
+    const check = (properties: Record<string, string>, files: Record<string, string>): void => {
+      const shown = show(unit);
+      for (const [key, value] of Object.entries(properties)) assert.equal(shown[key], value, key);
+      for (const [file, value] of Object.entries(files)) assert.equal(read(file), value, file);
+    };
+
+    const flags = ['--memory', '32m', '--memory-swap', '48m', '--cpu-share', '512', '--cpu-quota', '30000'];
+    runts.ok('update', ...flags, '--cpu-period', '100000', '--pids-limit', '40', '--cpuset-cpus', '0', id);
+    const properties = {
+      MemoryMax: String(32 * MB),
+      MemorySwapMax: String(16 * MB),
+      CPUWeight: '59',
+      CPUQuotaPerSecUSec: '300ms',
+      TasksMax: '40',
+      AllowedCPUs: '0',
+    };
+    const files = {
+      'memory.max': String(32 * MB),
+      'memory.swap.max': String(16 * MB),
+      'cpu.weight': '59',
+      'cpu.max': '30000 100000',
+      'pids.max': '40',
+      'cpuset.cpus': '0',
+    };
+    check(properties, files);
+    assert.match(systemctl('show', unit, '--property', 'DeviceAllow'), /char-pts/, 'devices are left alone');
+
+    // The kernel refuses the last of the writes.
+    const resources = `${temporaryFolder(t)}/resources.json`;
+    writeFileSync(
+      resources,
+      JSON.stringify({
+        pids: { limit: 50 },
+        memory: { limit: 40 * MB },
+        unified: { 'memory.high': 'nonsense' },
+      }),
+    );
+    const refused = runts.call('update', '--resources', resources, id);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /linux\.resources\.unified.*memory\.high.*nothing was changed/);
+    check(properties, files);
+
+    runts.ok('update', '--pids-limit', '-1', id);
+    check({ ...properties, TasksMax: 'infinity' }, { ...files, 'pids.max': 'max' });
+    // What systemd writes anew is what was set last.
+    systemctl('daemon-reload');
+    systemctl('set-property', '--runtime', unit, 'IOWeight=50');
+    check({ ...properties, TasksMax: 'infinity' }, { ...files, 'pids.max': 'max' });
+  });
+
+  each('a cgroup below the scope, and one for the container’s own use below that', (t) => {
+    const name = uniqueId('unit');
+    const unit = `runts-${name}.scope`;
+    for (const [annotations, place, inside] of [
+      [{ 'run.oci.systemd.subgroup': 'container' }, 'container', '/'],
+      [{ 'run.oci.systemd.subgroup': 'c', 'run.oci.delegate-cgroup': 'd' }, 'c/d', '/d'],
+      [{ 'run.oci.systemd.subgroup': '' }, '', '/'],
+    ] as [Record<string, string>, string, string][]) {
+      const runts = session(t, runtime);
+      const { code, id, stderr } = runts.create(
+        bundle(t, `:runts:${name}`, (spec) => {
+          spec.annotations = annotations;
+          spec.linux.resources = { memory: { limit: 64 * MB }, pids: { limit: 20 } };
+        }),
+      );
+      assert.equal(code, 0, stderr);
+      const { pid } = stateOf(runts, id);
+      const scope = show(unit).ControlGroup;
+      const at = `${scope}/${place}`.replace(/\/$/, '');
+      assert.equal(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), `0::${at}\n`);
+      const own = `/sys/fs/cgroup${scope}/${place.split('/')[0]}`;
+      const read = (file: string): string => readFileSync(`${own}/${file}`, 'utf8').trim();
+      assert.deepEqual([read('memory.max'), read('pids.max')], [String(64 * MB), '20']);
+      assert.equal(show(unit).MemoryMax, String(64 * MB));
+      runts.ok('start', id);
+      assert.equal(runts.ok('exec', id, 'cat', '/proc/self/cgroup'), `0::${inside}\n`);
+      runts.ok('update', '--pids-limit', '30', id);
+      assert.deepEqual([read('pids.max'), show(unit).TasksMax], ['30', '30']);
+      runts.ok('delete', '--force', id);
+      assert.equal(existsSync(`/sys/fs/cgroup${scope}`), false);
+      assert.equal(show(unit).LoadState, 'not-found');
+    }
   });
 
   each('the cgroup namespace begins at the scope', (t) => {

@@ -55,9 +55,10 @@ export const seccompChecks: readonly Check[] = [
   {
     name: 'seccomp-notify',
     spec: 'config-linux.md, Seccomp',
-    reads: ['linux.seccomp'],
-    check({ linux }, report) {
-      const { defaultAction, listenerPath, listenerMetadata, syscalls = [] } = linux?.seccomp ?? {};
+    reads: ['linux.seccomp', 'annotations'],
+    check({ linux, annotations }, report) {
+      const { defaultAction, listenerMetadata, syscalls = [] } = linux?.seccomp ?? {};
+      const listenerPath = annotations?.['run.oci.seccomp.receiver'] || linux?.seccomp?.listenerPath;
       const path = 'linux.seccomp';
       // The runtime itself must be able to tell the agent: after the filter is loaded it writes.
       if (defaultAction === 'SCMP_ACT_NOTIFY') {

@@ -1,0 +1,37 @@
+/**
+ * Moves a process into a cgroup below the one that it is in.
+ *
+ * @module
+ */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { errnoOf } from '../errors.ts';
+import { delegateCgroup } from './delegate.ts';
+import { cgroupError } from './errors.ts';
+
+/**
+ * Makes the cgroup where it is missing.
+ *
+ * @param path - relative to `directory`
+ * @param uid - who is to own it, on the host
+ * @returns its folder
+ * @throws RuntsError E_CGROUP
+ */
+export function enterBelow(directory: string, path: string, pid: number, uid?: number): string {
+  let level = directory;
+  for (const name of path.split('/')) {
+    level += `/${name}`;
+    try {
+      mkdirSync(level, 0o755);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw cgroupError('make cgroup', level, 'mkdir', error);
+    }
+  }
+  if (uid !== undefined) delegateCgroup(level, uid);
+  try {
+    writeFileSync(`${level}/cgroup.procs`, String(pid));
+  } catch (error) {
+    throw cgroupError('move init into', `${level}/cgroup.procs`, 'write', error);
+  }
+  return level;
+}
