@@ -391,6 +391,7 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     namespaces: linux.namespaces ?? [],
     uidMappings: linux.uidMappings ?? [],
     gidMappings: linux.gidMappings ?? [],
+    mountLabel: linux.mountLabel,
     personality: linux.personality,
     memoryPolicy: linux.memoryPolicy,
     resources: linux.resources ?? null,

@@ -190,6 +190,13 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
     'EINVAL',
     'not a directory on one side: a folder can only be mounted on a folder, a file on a file',
   ],
+  [
+    'mounts[].source',
+    'open_tree',
+    'EPERM',
+    'only root of the host can bring the host’s files into a container that is there',
+  ],
+  ['mounts', 'umount2', 'EPERM', 'it came with the container, and can’t be removed in a user namespace'],
   ['mounts', 'mount', 'ENODEV', 'the kernel does not know this type of file system'],
   ['mounts', 'mount', 'EINVAL', 'the file system refuses one of the options: see dmesg'],
   ['mounts', 'mount', 'EPERM', 'not allowed in this user namespace'],

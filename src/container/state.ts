@@ -90,6 +90,8 @@ export interface ContainerState {
   namespaces: LinuxNamespace[];
   uidMappings: LinuxIDMapping[];
   gidMappings: LinuxIDMapping[];
+  /** SELinux label of the container's file systems. Absent when the config doesn't say. */
+  mountLabel?: string;
   /** What every process of the container gets, `exec`'s too. Absent when the config doesn't say. */
   personality?: LinuxPersonality;
   memoryPolicy?: LinuxMemoryPolicy;

@@ -63,6 +63,19 @@ export function hostFacts(
   };
 }
 
+/** What mounts of a container that is there need to know. */
+export function runtimeFacts(mounts: readonly Mount[], bundle: string): HostFacts {
+  return {
+    machine: machine(),
+    euid: process.geteuid?.() ?? 0,
+    egid: process.getegid?.() ?? 0,
+    lastCapability: lastCapability(),
+    cgroupMount: null,
+    links: linksAmong(copiedSources(mounts, bundle)),
+    mountSetattr: hasMountSetattr(),
+  };
+}
+
 /** Highest capability number of this kernel. */
 export function lastCapability(): number {
   try {

@@ -56,12 +56,15 @@ const FEW = 200;
 /**
  * Opens the sources with the rights of the runtime: root of a user namespace can't enter the private folders of the
  * host, nor map the ids of its file systems. Only root can do this; where it may not, init tries by itself.
+ *
+ * @param orInit - false: it must be done here, because the paths mean something else where init is
  */
 export function planSources(
   ctx: PlanContext,
   binds: readonly ParsedMount[],
   mappings: MountMappings,
   propagation: Linux['rootfsPropagation'],
+  orInit = true,
 ): Sources {
   const { program } = ctx;
   const sources = new Map<Mount, Cell>();
@@ -72,7 +75,8 @@ export function planSources(
     program.within(field, () => {
       const denied = program.label('denied');
       // Without its mapping it would not be the mount that was asked for.
-      planOpenSource(ctx, mount, options, tree, field, isMapped(mount, options) ? undefined : denied);
+      const onlyHere = !orInit || isMapped(mount, options);
+      planOpenSource(ctx, mount, options, tree, field, onlyHere ? undefined : denied);
       mappings.planMap(tree, mount, options, field);
       // As all the rest that the container begins with: a copy of a shared mount is shared with the host.
       const flags = firstPropagation(propagation);

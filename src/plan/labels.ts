@@ -65,11 +65,15 @@ export function requireModules(facts: HostFacts, process: Labelled, mountLabel?:
 /** The runtime's /proc, for {@link planLabels}; undefined when no label is to be written. */
 export function planOpenProc(ctx: PlanContext, process: Labelled): Cell | undefined {
   if (profileOf(process, ctx.facts) === undefined && !process.selinuxLabel) return undefined;
-  const { program } = ctx;
+  return planHostProc(ctx, process.selinuxLabel ? 'process.selinuxLabel' : 'process.apparmorProfile');
+}
+
+/** The runtime's /proc, which must be one: to be opened before anything of the container's is entered. */
+export function planHostProc({ program }: Pick<PlanContext, 'program'>, field: string): Cell {
   const proc = program.cell('proc');
   const statfs = program.cell('statfs', STATFS_SIZE);
   const genuine = program.label('genuine');
-  program.within(process.selinuxLabel ? 'process.selinuxLabel' : 'process.apparmorProfile', () => {
+  program.within(field, () => {
     program.call('openat', [AT.FDCWD, '/proc', O.PATH | O.DIRECTORY | O.CLOEXEC], { store: proc });
     program.call('fstatfs', [valueIn(proc), addressOf(statfs)]);
     program.jumpIf(valueIn(statfs), '==', FS_MAGIC.PROC, genuine);

@@ -52,7 +52,7 @@ export interface MountPlan {
  * @throws RuntsError E_CONFIG_INVALID, E_UNSUPPORTED
  */
 export function planMountSources(ctx: PlanContext, spec: Spec): MountPlan {
-  const mounts = (spec.mounts ?? []).map((mount, i) => parse(ctx, mount, `mounts[${i}]`));
+  const mounts = parseMounts(ctx, spec.mounts ?? []);
   const mappings = new MountMappings(ctx, spec);
   mappings.planOpen(mounts);
   // Without rights over the host's mounts, or with those of another namespace, init opens them itself.
@@ -70,6 +70,11 @@ export function planMountSources(ctx: PlanContext, spec: Spec): MountPlan {
       )
     : new Map();
   return { mounts, mappings, sources };
+}
+
+/** @throws RuntsError E_CONFIG_INVALID */
+export function parseMounts(ctx: PlanContext, mounts: readonly Mount[]): ParsedMount[] {
+  return mounts.map((mount, i) => parse(ctx, mount, `mounts[${i}]`));
 }
 
 function parse(ctx: PlanContext, mount: Mount, field: string): ParsedMount {

@@ -36,6 +36,13 @@ export function validateResourcesObject(resources: unknown, options: ValidateOpt
   return validatePart('linux.resources', resources, validateResources, wrap, options);
 }
 
+/** Every violation of a value that should be the `mounts` of a config, as `mounts add` reads it. */
+export function validateMounts(mounts: unknown): Violation[] {
+  const checks = CHECKS.filter(({ reads }) => reads.every((path) => path.startsWith('mounts')));
+  const spec = { ociVersion: '1.0.0', mounts };
+  return validate(spec, validateConfig, (value, failed) => runChecks(checks, value as Spec, failed), {});
+}
+
 /** Validates what stands at `place` in a config: with the checks that read nothing else, and with paths from there. */
 function validatePart(
   place: string,

@@ -1,0 +1,136 @@
+/**
+ * Carries out the plans of `mounts add` and `mounts remove`.
+ *
+ * @module
+ */
+
+import { closeSync, readFileSync } from 'node:fs';
+import { socketPair } from '../../ffi/descriptors.ts';
+import { assetPath } from '../../ffi/engine.ts';
+import { pidfdOpen } from '../../ffi/processes.ts';
+import { Program } from '../../ffi/program.ts';
+import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
+import { assemble, image } from '../../ffi/tape.ts';
+import { notRunning, RuntsError } from '../errors.ts';
+import { runtimeFacts } from '../linux/facts.ts';
+import { log } from '../log.ts';
+import {
+  type HotMountOptions,
+  type HotMountPlan,
+  planAddMounts,
+  planRemoveMounts,
+} from '../plan/hot-mounts.ts';
+import { TAG } from '../plan/protocol.ts';
+import type { HostFacts } from '../plan/types.ts';
+import type { Mount, Spec } from '../spec/types.ts';
+import { Channel } from './channel.ts';
+import { initFailure } from './failure.ts';
+import { isAlive } from './process.ts';
+import type { ContainerState } from './state.ts';
+
+/**
+ * Adds mounts; when one can't be made, those before it are removed again.
+ *
+ * @throws RuntsError E_INIT, E_CONFIG_INVALID, E_UNSUPPORTED, E_NOT_RUNNING
+ */
+export async function addMounts(state: ContainerState, mounts: readonly Mount[]): Promise<void> {
+  const { facts, options } = inputs(state, mounts);
+  const plan = planAddMounts(new Program(), options, facts);
+  for (const warning of plan.warnings) log.warn(warning);
+  try {
+    await perform(state, plan, facts);
+  } catch (error) {
+    throw await withdrawn(state, mounts, await explained(error, mounts));
+  }
+}
+
+/** Removes what is mounted at the mounts' destinations. Errors as of {@link addMounts}. */
+export async function removeMounts(state: ContainerState, mounts: readonly Mount[]): Promise<void> {
+  const { facts, options } = inputs(state, mounts);
+  await perform(state, planRemoveMounts(new Program(), options, facts), facts);
+}
+
+function inputs(
+  state: ContainerState,
+  mounts: readonly Mount[],
+): { facts: HostFacts; options: HotMountOptions } {
+  const { id, bundle, namespaces, uidMappings, gidMappings, mountLabel } = state;
+  return {
+    facts: runtimeFacts(mounts, bundle),
+    options: { id, bundle, namespaces, uidMappings, gidMappings, mountLabel, mounts },
+  };
+}
+
+async function explained(error: unknown, mounts: readonly Mount[]): Promise<unknown> {
+  const { explainMount } = await import('./diagnose.ts');
+  return explainMount(error, { ociVersion: '', mounts: [...mounts] } as Spec);
+}
+
+/** Removes the mounts up to the one that failed, whose field the error names; gives the error to tell. */
+async function withdrawn(state: ContainerState, mounts: readonly Mount[], error: unknown): Promise<unknown> {
+  if (!(error instanceof RuntsError)) return error;
+  const index = /^mounts\[(\d+)\]/.exec(error.details.field ?? '')?.[1];
+  if (index === undefined || index === '0') return error;
+  const { facts, options } = inputs(state, mounts.slice(0, Number(index)));
+  try {
+    await perform(state, planRemoveMounts(new Program(), options, facts, true), facts);
+    return error;
+  } catch (second) {
+    const why = second instanceof Error ? second.message : String(second);
+    return new RuntsError(error.code, `${error.message}; the mounts before it are still there: ${why}`, {
+      ...error.details,
+      hint: undefined,
+    });
+  }
+}
+
+async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFacts): Promise<void> {
+  const handed: Record<string, number> = {};
+  const init = openInit(state);
+  handed.init = init;
+  let sync = -1;
+  let channel: Channel | null = null;
+  try {
+    for (const step of plan.before) {
+      if (step.step !== 'userNamespace') continue;
+      const { makeUserNamespace } = await import('../linux/user-namespace.ts');
+      handed[step.name] = await makeUserNamespace(step.uid, step.gid, step.field);
+    }
+    [sync, handed.sync] = socketPair();
+    channel = new Channel(sync, (report) => initFailure(report, plan.program, []));
+    const { numbers, fds } = planDescriptors(handed, 0);
+    const tape = assemble(plan.program, { machine: facts.machine, fds: numbers, reportFd: numbers.sync! });
+    const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds });
+    closeSync(handed.sync);
+    delete handed.sync;
+    let pid = 0;
+    try {
+      pid = Number(channel.expect(TAG.INIT).value);
+      for (const step of plan.while) {
+        if (step.step !== 'copyUp') continue;
+        const { copyUp } = await import('./copy-up.ts');
+        copyUp(channel, step);
+      }
+      channel.expect(TAG.READY);
+    } finally {
+      reapExecutor(executor);
+      if (pid > 0) {
+        channel.close();
+        channel = null;
+        reapExecutor(pid);
+      }
+    }
+  } finally {
+    channel?.close();
+    for (const fd of Object.values(handed)) closeSync(fd);
+  }
+}
+
+/** A pidfd of init that is certain to be the container's: opened first, checked then. */
+function openInit(state: ContainerState): number {
+  const init = state.init === null ? undefined : pidfdOpen(state.init.pid);
+  if (init === undefined) throw notRunning();
+  if (isAlive(state.init!)) return init;
+  closeSync(init);
+  throw notRunning();
+}
