@@ -201,6 +201,18 @@ for (const runtime of runtimes()) {
     await ended;
   });
 
+  it('a state that says nothing of a cgroup with a name of its own', (t) => {
+    const s = session(t, runtime);
+    const bundle = tempBundle(t, { args: ['sleep', '60'], rootfs: 'shared' });
+    assert.ok(bundle.config.linux.cgroupsPath);
+    const before = snapshot().cgroups;
+    const { id } = s.create(bundle);
+    assert.equal(snapshot().cgroups.length, before.length + 1);
+    truncateSync(join(s.root, id, 'state.json'), 0);
+    s.ok(['delete', '--force', id]);
+    assert.deepEqual(snapshot().cgroups, before);
+  });
+
   it('a state that is damaged or missing', async (t) => {
     const s = session(t, runtime);
     const bundle = tempBundle(t, {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { SPEC_VERSION } from '../src/version.ts';
 import {
   type Bundle,
   privateWorld,
@@ -88,7 +89,8 @@ for (const runtime of runtimes()) {
     assert.ok(Math.abs(Date.parse(String(created.created)) - before) < 60_000);
     const { pid, created: _, ...rest } = created;
     assert.deepEqual(rest, {
-      ociVersion: '1.0.2',
+      // the runtime's, not the config's
+      ociVersion: SPEC_VERSION,
       id,
       status: 'created',
       bundle: bundle.path,

@@ -93,6 +93,23 @@ for (const runtime of runtimes()) {
     assert.equal(home(1000, ['HOME=/set']), '[/set]');
   });
 
+  it('HOME comes from the passwd that is mounted, also when its source is relative to the bundle', (t) => {
+    const seen = look(
+      t,
+      runtime,
+      { home: 'echo "[$HOME]"' },
+      {
+        own: (rootfs) => writeFileSync(join(rootfs, '../passwd'), 'x:x:1000:0::/mounted:/bin/sh\n'),
+        config: (spec) => {
+          spec.process.user = { uid: 1000, gid: 0 };
+          spec.process.env = ['PATH=/bin'];
+          spec.mounts.push({ destination: '/etc/passwd', source: 'passwd', options: ['bind'] });
+        },
+      },
+    );
+    assert.equal(seen.home, '[/mounted]');
+  });
+
   it('a working directory that is missing is made', (t) => {
     const seen = look(
       t,

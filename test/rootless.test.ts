@@ -118,6 +118,9 @@ for (const runtime of runtimes()) {
     const id = uniqueId();
     assert.equal(user.quietly('create', id), 0);
     assert.equal(JSON.parse(user.run('state', id).stdout).status, 'created');
+    const early = user.run('exec', id, 'true');
+    assert.equal(early.status, 255);
+    assert.match(early.stderr, /an ordinary user can’t join a container that is not started yet/);
     assert.equal(user.run('start', id).status, 0);
     assert.equal(JSON.parse(user.run('state', id).stdout).status, 'running');
     const exec = user.run('exec', id, 'sh', '-c', 'id -u; readlink /proc/self/ns/pid');

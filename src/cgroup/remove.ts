@@ -27,6 +27,15 @@ function rmdirCgroup(directory: string): boolean {
   }
 }
 
+/** Removes a cgroup if nothing is in it: of one in use, or one that may not be removed, somebody else takes care. */
+export function removeEmptyCgroup(directory: string): void {
+  try {
+    rmdirCgroup(directory);
+  } catch {
+    // not ours to remove
+  }
+}
+
 function removeTree(directory: string): boolean {
   // One call when nothing is in it and the container made no cgroups of its own, which is nearly always.
   if (rmdirCgroup(directory)) return true;

@@ -83,7 +83,10 @@ async function destroyLocked(
     if (known === undefined) return undefined;
     if (!force && 'state' in known) checkDeletable(known.state);
     // A cgroup that was found through init isn't found again: init has been killed.
-    if ('salvaged' in known && 'salvaged' in before) known.salvaged.cgroup ??= before.salvaged.cgroup;
+    if ('salvaged' in known && 'salvaged' in before) {
+      known.salvaged.cgroup ??= before.salvaged.cgroup;
+      known.salvaged.emptied ??= before.salvaged.emptied;
+    }
     await destroy(root, id, 'state' in known ? known.state : known.salvaged);
     return known;
   } finally {

@@ -35,6 +35,7 @@ import { TAG } from '../plan/protocol.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
 import type { Hooks } from '../spec/types.ts';
+import { SPEC_VERSION } from '../version.ts';
 import { Channel, Unexpected } from './channel.ts';
 import { destroy, runPoststop } from './destroy.ts';
 import { type Lock, lockContainer } from './lock.ts';
@@ -375,7 +376,7 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     creator: identify('self') ?? { pid: process.pid, startTime: 0 },
     init: null,
     cgroup: options.cgroupPath === null ? null : cgroupState(options, facts.cgroupMount ?? ''),
-    ociVersion: spec.ociVersion,
+    ociVersion: SPEC_VERSION,
     bundle: options.bundle,
     rootfs: options.rootfs,
     rootPath: ctx.global.root,

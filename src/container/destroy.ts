@@ -4,7 +4,7 @@
  * @module
  */
 
-import { removeCgroup } from '../cgroup/remove.ts';
+import { removeCgroup, removeEmptyCgroup } from '../cgroup/remove.ts';
 import { outputOf } from './annotated.ts';
 import { killAndWait, type Target } from './signal.ts';
 import { type ContainerState, cgroupDirectory, removeStateDirectory } from './state.ts';
@@ -21,7 +21,8 @@ import { ociState } from './status.ts';
 export async function destroy(
   root: string,
   id: string,
-  target: Target & Pick<Partial<ContainerState>, 'resctrl' | 'rootfs' | 'mountsBefore'>,
+  target: Target &
+    Pick<Partial<ContainerState>, 'resctrl' | 'rootfs' | 'mountsBefore'> & { emptied?: string },
 ): Promise<void> {
   await killAndWait(target);
   if (target.mountsBefore !== undefined && target.rootfs !== undefined) {
@@ -39,6 +40,7 @@ export async function destroy(
     }
     removeCgroup(cgroupDirectory(target.cgroup));
   }
+  if (target.emptied !== undefined) removeEmptyCgroup(target.emptied);
   removeStateDirectory(root, id);
 }
 

@@ -46,7 +46,12 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ],
   ['root.path', 'pivot_root', 'EINVAL', 'the host’s root is an initramfs or shared: try --no-pivot'],
   ['linux.namespaces', 'setns', 'EINVAL', 'the path is a namespace of another type'],
-  ['linux.namespaces', 'setns', 'EPERM', 'joining needs CAP_SYS_ADMIN in the namespace’s user namespace'],
+  [
+    'linux.namespaces',
+    'setns',
+    'EPERM',
+    'joining needs CAP_SYS_ADMIN in the namespace’s user namespace; an ordinary user can’t join a container that is not started yet',
+  ],
   ['linux.namespaces', 'openat', 'ENOENT', 'the namespace to join is gone'],
   [
     'linux.namespaces',

@@ -14,6 +14,8 @@ export interface Salvage {
   /** The container's first process, when it still lives. */
   init: ProcessIdentity | null;
   cgroup: CgroupState | null;
+  /** Folder of the cgroup that init was in, whose name doesn't tell whose it is: to be removed if nothing is in it. */
+  emptied?: string;
 }
 
 const INIT = /"init"\s*:\s*\{\s*"pid"\s*:\s*(\d+)\s*,\s*"startTime"\s*:\s*(\d+)\s*[,}]/;
@@ -91,6 +93,10 @@ export function salvage(root: string, id: string): Salvage {
   const found = salvageText(text);
   found.init ??= findFifoHolder(root, id);
   if (found.cgroup === null && found.init !== null) found.cgroup = cgroupOf(found.init.pid, id);
+  if (found.cgroup === null && found.init !== null) {
+    const path = processCgroup(found.init.pid);
+    if (path !== undefined && !containsRuntime(path)) found.emptied = cgroupMountpoint() + path;
+  }
   if (found.cgroup && containsRuntime(found.cgroup.path)) found.cgroup = null;
   return found;
 }

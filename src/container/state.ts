@@ -64,7 +64,7 @@ export interface ContainerState {
   init: ProcessIdentity | null;
   /** null when the container runs in the cgroup of its creator (`--cgroup-manager disabled`). */
   cgroup: CgroupState | null;
-  /** Version of the runtime-spec that the config was written for. */
+  /** Version of the runtime-spec with which what `state` prints complies; runtime.md, State. */
   ociVersion: string;
   /** The bundle folder, absolute. */
   bundle: string;

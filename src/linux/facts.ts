@@ -5,6 +5,7 @@
  */
 
 import { readFileSync, readlinkSync, realpathSync } from '#files';
+import { resolve } from 'node:path';
 import { ERRNO } from '../../ffi/constants/errno.ts';
 import { CLOSE_RANGE } from '../../ffi/constants/file.ts';
 import { trySyscall } from '../../ffi/local.ts';
@@ -49,7 +50,7 @@ export function hostFacts(
     lastCapability: lastCapability(),
     cgroupMount,
     security: asksForLabels(spec.process, spec.linux?.mountLabel) ? securityModules() : undefined,
-    passwd: needsHome(spec) ? containerPasswd(spec, rootfs) : undefined,
+    passwd: needsHome(spec) ? containerPasswd(spec, bundle, rootfs) : undefined,
     missingTargets: missingTargets(rootfs, [
       ...(spec.mounts ?? []).map((m) => m.destination),
       spec.process?.cwd ?? '/',
@@ -96,10 +97,10 @@ function needsHome(spec: Spec): boolean {
  * The text of the /etc/passwd that the container will see: the file that is mounted there, or the image's. It only
  * decides the value of HOME; a file that leads out of the rootfs by symlinks is not read.
  */
-function containerPasswd(spec: Spec, rootfs: string): string | undefined {
+function containerPasswd(spec: Spec, bundle: string, rootfs: string): string | undefined {
   const mounted = (spec.mounts ?? []).findLast((m: Mount) => m.destination === '/etc/passwd')?.source;
   try {
-    if (mounted !== undefined) return readRegularFile(mounted);
+    if (mounted !== undefined) return readRegularFile(resolve(bundle, mounted));
     const path = realpathSync(`${rootfs}/etc/passwd`);
     return path.startsWith(`${realpathSync(rootfs)}/`) ? readRegularFile(path) : undefined;
   } catch {
