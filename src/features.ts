@@ -29,7 +29,11 @@ import { COMMIT, SPEC_VERSION, VERSION } from './version.ts';
 export const OLDEST_SPEC_VERSION = '1.0.0';
 
 /** Annotations of a config.json that change what the runtime does; one that ends in a dot is a prefix. */
-export const UNSAFE_ANNOTATIONS: readonly string[] = ['org.systemd.property.', ...KNOWN_ANNOTATIONS];
+export const UNSAFE_ANNOTATIONS: readonly string[] = [
+  'org.criu.config',
+  'org.systemd.property.',
+  'run.oci.pidfd_receiver',
+];
 
 /** Those of the schema: libseccomp translates the calls of each. */
 const ARCHITECTURES: Readonly<Record<Arch, true>> = {
@@ -98,7 +102,12 @@ export function features(supportedFlags: readonly LinuxSeccompFlag[]): Features 
       mountExtensions: { idmap: { enabled: true } },
       netDevices: { enabled: true },
     },
-    annotations: { 'run.oci.runts.version': VERSION, 'run.oci.runts.commit': COMMIT },
+    annotations: {
+      'run.oci.runts.version': VERSION,
+      'run.oci.runts.commit': COMMIT,
+      // runc's name for it, which engines ask for; whether CRIU is installed is not the build's business.
+      'org.opencontainers.runc.checkpoint.enabled': 'true',
+    },
     potentiallyUnsafeConfigAnnotations: [...UNSAFE_ANNOTATIONS],
   };
 }

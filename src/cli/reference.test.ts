@@ -51,5 +51,5 @@ test('bash completes commands, flags of the command, and global flags', () => {
   assert.deepEqual(complete('runts', 'cre'), ['create']);
   assert.deepEqual(complete('runts', 'kill', '--a'), ['--all']);
   assert.deepEqual(complete('runts', '--log-f'), ['--log-format']);
-  assert.deepEqual(complete('runts', '--root', '/x', 'res'), ['resume']);
+  assert.deepEqual(complete('runts', '--root', '/x', 'resu'), ['resume']);
 });

@@ -175,6 +175,100 @@ const UPDATE_FLAGS: readonly FlagSpec[] = [
   { ...updateFlag('kernel-memory-tcp', 'SIZE', 'ignored'), hidden: true },
 ];
 
+const switchFlag = (name: string, help: string): FlagSpec => ({ name, type: 'boolean', help });
+
+/** What `checkpoint` and `restore` share. */
+const CRIU_FLAGS: readonly FlagSpec[] = [
+  {
+    name: 'image-path',
+    type: 'string',
+    value: 'DIR',
+    help: 'folder of the images (default: checkpoint, in the working directory)',
+  },
+  {
+    name: 'work-path',
+    type: 'string',
+    value: 'DIR',
+    help: "folder of CRIU's logs and statistics (default: the images')",
+  },
+  switchFlag('tcp-established', 'open TCP connections are saved and restored'),
+  switchFlag('ext-unix-sk', 'Unix sockets whose other end is outside of the container are allowed'),
+  switchFlag('shell-job', 'the terminal is the one of the caller'),
+  switchFlag('file-locks', 'file locks are saved and restored'),
+  {
+    name: 'manage-cgroups-mode',
+    type: 'string',
+    value: 'MODE',
+    help: "how the container's cgroups are saved and restored: soft, full, strict or ignore (default: soft)",
+  },
+  {
+    name: 'empty-ns',
+    type: 'string',
+    value: 'NAMESPACE',
+    repeat: true,
+    help: "leave out this namespace's content; only network",
+  },
+  switchFlag('auto-dedup', 'free the pages of the images that a later one, or the memory, replaces'),
+  switchFlag('lazy-pages', 'memory is fetched from a page server when the container needs it'),
+  {
+    name: 'network-lock',
+    type: 'string',
+    value: 'METHOD',
+    help: 'how connections are held meanwhile: iptables, nftables or skip (default: iptables)',
+  },
+];
+
+const CHECKPOINT_FLAGS: readonly FlagSpec[] = [
+  ...CRIU_FLAGS,
+  switchFlag('leave-running', 'the container runs on'),
+  switchFlag('pre-dump', 'save the memory alone, and let the container run on'),
+  {
+    name: 'parent-path',
+    type: 'string',
+    value: 'DIR',
+    help: 'images of an earlier pre-dump, relative to --image-path: only what has changed since is saved',
+  },
+  {
+    name: 'page-server',
+    type: 'string',
+    value: 'ADDRESS:PORT',
+    help: 'send the memory to the page server there, or with --lazy-pages serve it there',
+  },
+  {
+    name: 'status-fd',
+    type: 'number',
+    value: 'FD',
+    help: 'with --lazy-pages: descriptor that gets a NUL byte when the page server is ready',
+  },
+  switchFlag('link-remap', 'files that are open but removed may be linked again, to be found'),
+  switchFlag('tcp-skip-in-flight', 'TCP connections that are not established yet are left out'),
+];
+
+const RESTORE_FLAGS: readonly FlagSpec[] = [
+  BUNDLE,
+  CONSOLE_SOCKET,
+  { name: 'detach', short: 'd', type: 'boolean', help: 'do not wait for the container' },
+  { name: 'pid-file', type: 'string', value: 'PATH', help: "write the container's process id to this file" },
+  PIDFD_SOCKET,
+  NO_PIVOT,
+  switchFlag('no-subreaper', 'do not reap the orphans of the container (only without --detach)'),
+  switchFlag('keep', 'do not remove the container when it has ended'),
+  ...CRIU_FLAGS,
+  switchFlag('tcp-close', 'TCP connections of the images are restored as closed ones'),
+  {
+    name: 'lsm-profile',
+    type: 'string',
+    value: 'TYPE:NAME',
+    help: 'restore with this security profile, e.g. apparmor:NAME or selinux:LABEL',
+  },
+  {
+    name: 'lsm-mount-context',
+    type: 'string',
+    value: 'LABEL',
+    help: 'SELinux label of the restored file systems',
+  },
+];
+
 /** All commands, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
   {
@@ -381,6 +475,36 @@ Example:
     maxOperands: 1,
     description: 'Thaws a container that "runts pause" froze.',
     flags: [],
+  },
+  {
+    name: 'checkpoint',
+    summary: 'save a running container to files',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Has CRIU save the container's processes to files, from which "runts restore" makes them again,
+here or on another machine. The container is removed then, unless --leave-running or --pre-dump
+is given.
+
+Example:
+    runts checkpoint --image-path /srv/images web`,
+    flags: CHECKPOINT_FLAGS,
+  },
+  {
+    name: 'restore',
+    summary: 'make a container of what checkpoint saved',
+    operands: 'CONTAINER-ID',
+    minOperands: 1,
+    maxOperands: 1,
+    description: `Has CRIU make the processes again that "runts checkpoint" saved, in a new container of the
+bundle. Its config.json and its root file system must be as they were. Without --detach runts
+waits for the container as "runts run" does.
+
+${CONTAINER}
+
+Example:
+    runts restore --bundle /srv/web --image-path /srv/images --detach web`,
+    flags: RESTORE_FLAGS,
   },
   {
     name: 'update',

@@ -67,8 +67,11 @@ export interface Created {
 
 type StepOf<Name extends HostStep['step']> = Extract<HostStep, { step: Name }>;
 
+/** A step, or what a step is for this one command alone. */
+export type Step = HostStep | ((creation: Creation) => void | Promise<void>);
+
 /** What is there so far. */
-class Creation {
+export class Creation {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   lock: Lock | null = null;
@@ -313,14 +316,25 @@ const ACTIONS: {
 export async function createContainer(
   ctx: CommandContext,
   prepared: Prepared,
+  beforeCommand?: () => void,
+): Promise<Created> {
+  return await carryOut(ctx, prepared, prepared.plan.host, beforeCommand);
+}
+
+/** {@link createContainer}, by other steps than the plan's. */
+export async function carryOut(
+  ctx: CommandContext,
+  prepared: Prepared,
+  steps: readonly Step[],
   beforeCommand: () => void = () => {},
 ): Promise<Created> {
   for (const warning of prepared.plan.warnings) log.warn(warning);
   ensureRoot(ctx.global);
   const creation = new Creation(prepared, initialState(ctx, prepared), beforeCommand);
   try {
-    for (const step of prepared.plan.host) {
-      if (prepared.trace === undefined) await perform(creation, step);
+    for (const step of steps) {
+      if (typeof step === 'function') await step(creation);
+      else if (prepared.trace === undefined) await perform(creation, step);
       else await prepared.trace.step(step, () => perform(creation, step));
     }
   } catch (error) {
@@ -355,7 +369,8 @@ async function executorFailure({ report }: Unexpected, prepared: Prepared): Prom
   return initFailure(report, planInto(program, spec, options, facts).program, spec.process?.args ?? []);
 }
 
-function perform<Name extends HostStep['step']>(
+/** Takes one step of the parent. */
+export function perform<Name extends HostStep['step']>(
   creation: Creation,
   step: StepOf<Name>,
 ): void | Promise<void> {

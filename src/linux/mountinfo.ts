@@ -6,25 +6,32 @@
 
 import { readFileSync, realpathSync } from '#files';
 
-interface MountLine {
+/** A mount as mountinfo has it. */
+export interface MountLine {
+  id: number;
+  /** Of the file system, as `8:1`. */
+  device: string;
   /** What of the file system is mounted: `/` for all of it. */
   root: string;
   point: string;
   type: string;
 }
 
-/** Parses the text of /proc/self/mountinfo; spaces and the like are octal escapes there. */
-function parse(mountinfo: string): MountLine[] {
+/** Parses the text of /proc/PID/mountinfo; spaces and the like are octal escapes there. */
+export function parse(mountinfo: string): MountLine[] {
   const plain = (field: string): string =>
     field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
   return mountinfo.split('\n').flatMap((line) => {
     const fields = line.split(' ');
     const type = fields[fields.indexOf('-') + 1];
-    return fields.length < 7 ? [] : [{ root: plain(fields[3]!), point: plain(fields[4]!), type: type ?? '' }];
+    if (fields.length < 7) return [];
+    const [id, , device = '', root = '', point = ''] = fields;
+    return [{ id: Number(id), device, root: plain(root), point: plain(point), type: type ?? '' }];
   });
 }
 
-function isWithin(path: string, folder: string): boolean {
+/** Whether a path is a folder or in it; both absolute and clean. */
+export function isWithin(path: string, folder: string): boolean {
   return path === folder || folder === '/' || path.startsWith(`${folder}/`);
 }
 

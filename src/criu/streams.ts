@@ -1,0 +1,127 @@
+/**
+ * The container's standard streams, which lead out of it: pipes and files that whoever restores it has others for.
+ *
+ * Pipes are known by their names in descriptors.json, which is as runc writes it. Files and devices of the host, which
+ * runc's images can't have, are declared to CRIU by mount and inode; that, and which mounts were declared, stands in a
+ * file of our own beside it.
+ *
+ * @see https://criu.org/Inheriting_FDs_on_restore
+ * @module
+ */
+
+import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import type { InheritedDescriptor } from './messages.ts';
+
+/** As runc and crun name it: engines copy it with the images. */
+export const DESCRIPTORS = 'descriptors.json';
+/** What else `restore` has to know. */
+export const EXTERNALS = 'runts-external.json';
+
+const STREAMS = [0, 1, 2] as const;
+/** Major number of /dev/null, /dev/zero and the like. */
+const MEMORY_DEVICES = 1n;
+
+/** The three streams of a process. */
+export interface Streams {
+  /** What each leads to, as the links of /proc/PID/fd say it; empty for a closed one. */
+  descriptors: string[];
+  /** CRIU's name for a file of the host, and the number of the stream. */
+  files: Record<string, number>;
+}
+
+/** @param mounts - ids of the mounts in the container: a file on any other is the host's */
+export function streamsOf(pid: number, mounts: ReadonlySet<number>): Streams {
+  const streams: Streams = { descriptors: [], files: {} };
+  for (const fd of STREAMS) {
+    const path = `/proc/${pid}/fd/${fd}`;
+    let target = '';
+    try {
+      target = readlinkSync(path);
+      const stat = statSync(path, { bigint: true });
+      const isFile = stat.isFile() || (stat.isCharacterDevice() && stat.rdev >> 8n === MEMORY_DEVICES);
+      const mount = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
+      if (isFile && mount !== undefined && !mounts.has(Number(mount))) {
+        const name = `file[${Number(mount).toString(16)}:${stat.ino.toString(16)}]`;
+        streams.files[name] ??= fd;
+      }
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+    streams.descriptors.push(target);
+  }
+  return streams;
+}
+
+/** The content of {@link EXTERNALS}. */
+export interface Externals {
+  mounts: string[];
+  files: Record<string, number>;
+}
+
+/** Writes both files into the image folder. @throws RuntsError E_SYSCALL */
+export function saveStreams(folder: string, { descriptors, files }: Streams, mounts: string[]): void {
+  const externals: Externals = { mounts, files };
+  for (const [name, content] of [
+    [DESCRIPTORS, descriptors],
+    [EXTERNALS, externals],
+  ] as const) {
+    const path = `${folder}/${name}`;
+    try {
+      writeFileSync(path, JSON.stringify(content), { mode: 0o600 });
+    } catch (error) {
+      throw imageError('write', path, error);
+    }
+  }
+}
+
+/** The two files; images of runc have only the first. */
+export function readStreams(folder: string): { inherited: InheritedDescriptor[]; mounts: string[] } {
+  const descriptors = readJson(`${folder}/${DESCRIPTORS}`);
+  if (!Array.isArray(descriptors)) throw damaged(`${folder}/${DESCRIPTORS}`, 'not a list');
+  const inherited = descriptors.flatMap((key, fd) =>
+    typeof key === 'string' && key.includes('pipe:') ? [{ key, fd }] : [],
+  );
+  const externals = readJson(`${folder}/${EXTERNALS}`, true) as Partial<Externals> | undefined;
+  for (const key in externals?.files) inherited.push({ key, fd: externals.files[key]! });
+  return { inherited, mounts: externals?.mounts ?? [] };
+}
+
+function readJson(path: string, mayBeMissing = false): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (mayBeMissing && errnoOf(error) === 'ENOENT') return undefined;
+    const hint = errnoOf(error) === 'ENOENT' ? 'is this the folder that checkpoint wrote?' : undefined;
+    throw imageError('open', path, error, hint);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw damaged(path, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function damaged(path: string, what: string): RuntsError {
+  return new RuntsError('E_CONFIG_SYNTAX', `${path}: ${what}`, { hint: 'the checkpoint is damaged' });
+}
+
+/** A failed call on a file of the images. */
+export function imageError(syscall: string, path: string, error: unknown, hint?: string): RuntsError {
+  const errno = errnoOf(error);
+  const hints: Record<string, string> = {
+    ENOSPC: 'make room on that file system, or choose another --image-path',
+    EDQUOT: 'make room on that file system, or choose another --image-path',
+    EROFS: 'choose a writable folder with --image-path',
+    EACCES: 'choose a writable folder with --image-path',
+    ENOENT: 'its parent folder must exist',
+  };
+  return new RuntsError('E_SYSCALL', `${syscall} ${path}: ${errnoText(error)}`, {
+    syscall,
+    errno,
+    hint: hint ?? hints[errno ?? ''],
+    cause: error,
+  });
+}
