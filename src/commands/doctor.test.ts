@@ -53,6 +53,8 @@ test('each thing that is not there is told, with what to do', () => {
     ['memory files', 'missing', host({ files: { '/proc/sys/vm/memfd_noexec': '2\n' } })],
     ['state folder', 'missing', host({ writable: () => false })],
     ['criu', 'degraded', host({ program: () => undefined })],
+    ['criu', 'degraded', host({ criu: {} })],
+    ['criu', 'degraded', host({ criu: { path: '/x/criu', version: '3.17', problem: 'too new a kernel' } })],
     ['seccomp', 'degraded', host({ exists: (path) => !path.includes('libseccomp') })],
   ];
   for (const [name, verdict, of] of cases) {

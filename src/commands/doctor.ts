@@ -46,8 +46,9 @@ export function report(results: readonly Result[]): string {
 }
 
 /** Exits with 1 when no container can run here. */
-export function run(ctx: CommandContext): number {
-  const results = [installation(), ...examine(thisHost())];
+export async function run(ctx: CommandContext): Promise<number> {
+  const { examineCriu } = await import('../criu/check.ts');
+  const results = [installation(), ...examine({ ...thisHost(), criu: await examineCriu() })];
   print(ctx.flags.json === true ? `${JSON.stringify(results, null, 2)}\n` : report(results));
   return results.some(({ verdict }) => verdict === 'missing') ? 1 : 0;
 }

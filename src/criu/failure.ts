@@ -35,7 +35,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/--link-remap|link-remap/i, 'an open file was removed: give --link-remap'],
   [/can't be dumped.*ghost|ghost file.*limit/i, 'a large open file was removed'],
   [
-    /vdso: Unexpected|kerndat|kernel features detection/i,
+    /\bvdso: |kerndat|kernel features detection/i,
     'this CRIU does not know this kernel: update criu, and see what `criu check` says',
   ],
   [
@@ -94,7 +94,11 @@ export function errorLine(log: string): string | undefined {
   for (const line of log.split('\n')) {
     if (/\bError\b/.test(line) && !CONSEQUENCE.test(line)) last = line;
   }
-  return last?.replace(/^\([\d.]+\)\s*/, '').trim();
+  // Before its log is open, CRIU 3.17 overwrites the rest of its own message.
+  return last
+    ?.replace(/^\([\d.]+\)\s*/, '')
+    .replace(/\0.*$/, '...')
+    .trim();
 }
 
 /** A full or read-only image folder is what no log can tell of: it lies in there. */

@@ -55,7 +55,7 @@ export interface Criu {
   socket: number;
   /** As `31701`. */
   version: number;
-  /** What it printed before its log was open. Empty when it has our standard streams. */
+  /** What it printed before its log was open, all of it after its end. Empty when it has our standard streams. */
   printed(): string;
   /** Waits for its end; to be called once. */
   end(): ExitStatus | undefined;
@@ -184,16 +184,14 @@ async function greet({
     printed: () => (output < 0 ? '' : readFileSync(`/proc/self/fd/${output}`, 'utf8')),
     end: () => {
       closeSync(socket);
-      const status = reapExecutor(pid);
-      if (output >= 0) closeSync(output);
-      return status;
+      return reapExecutor(pid);
     },
   };
   try {
     criu.version = versionNumber(await call(socket, { type: REQUEST.VERSION, keepOpen: true }));
   } catch (error) {
-    const printed = criu.printed().trim();
     criu.end();
+    const printed = criu.printed().trim();
     if (!(error instanceof CriuGone)) throw error;
     throw tooOld(printed === '' ? 'it can’t tell its version' : printed, error);
   }

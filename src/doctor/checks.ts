@@ -6,6 +6,7 @@
 
 import { CAP } from '../../ffi/constants/capability.ts';
 import { FS_MAGIC } from '../../ffi/constants/mount.ts';
+import type { CriuReport } from '../criu/check.ts';
 import type { Host } from './host.ts';
 
 /** `degraded`: containers run, but something that configs may ask for does not. `missing`: no container runs. */
@@ -170,10 +171,15 @@ function stateFolder(host: Host): Finding {
 }
 
 function criu(host: Host): Finding {
-  const found = host.program('criu');
-  return found === undefined
-    ? degraded('not installed', 'checkpoint and restore need it: apt-get install criu')
-    : ok(found);
+  const { path, version, problem }: CriuReport = host.criu ?? { path: host.program('criu') };
+  if (path === undefined)
+    return degraded('not installed', 'checkpoint and restore need it: apt-get install criu');
+  const found = version === undefined ? path : `${path}, version ${version}`;
+  if (problem === undefined) return ok(found);
+  return degraded(
+    `${found}, can't save anything here: ${problem}`,
+    'checkpoint and restore need it: update criu, and see what `criu check` says',
+  );
 }
 
 function systemd(host: Host): Finding {

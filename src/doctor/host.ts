@@ -5,6 +5,7 @@
  */
 
 import { accessSync, constants, readFileSync, statfsSync, statSync } from '#files';
+import type { CriuReport } from '../criu/check.ts';
 
 export interface Host {
   /** Text of a file; undefined when it can't be read. */
@@ -15,6 +16,8 @@ export interface Host {
   /** Absolute path of a program in PATH. */
   program(name: string): string | undefined;
   writable(path: string): boolean;
+  /** What CRIU says when it is asked; absent when it wasn't. */
+  criu?: CriuReport;
   euid: number;
   env: Readonly<Record<string, string | undefined>>;
 }

@@ -67,6 +67,8 @@ export interface Session {
   create(bundle: Bundle, options?: ContainerOptions): Created;
   /** `run --detach`, likewise. */
   detach(bundle: Bundle, options?: ContainerOptions): Created;
+  /** `restore --detach`, likewise. */
+  restore(bundle: Bundle, options?: ContainerOptions): Created;
   /** Starts a command without waiting for it; killed when the test is over. */
   spawn(args: readonly string[], options?: CallOptions): ChildProcess;
   state(id: string): State;
@@ -161,6 +163,7 @@ export function session(t: TestContext, runtime: Runtime): Session {
     },
     create: (bundle, options = {}) => start(['create'], bundle, options),
     detach: (bundle, options = {}) => start(['run', '--detach'], bundle, options),
+    restore: (bundle, options = {}) => start(['restore', '--detach'], bundle, options),
     spawn: (args, options = {}) => {
       const [file, argv] = commandLine(args, options);
       const child = spawn(file, argv, { cwd: options.cwd, env: environment(options) });

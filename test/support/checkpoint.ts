@@ -1,0 +1,68 @@
+/**
+ * What the tests of checkpoint and restore share: containers that count, and why there is no CRIU here.
+ *
+ * @module
+ */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Bundle, findCommand, isRoot, type TestSpec, tempBundle } from '../harness/index.ts';
+
+const VM =
+  'in the VM: conformance/vm/run --package criu --package iptables --package iproute2 --env TMPDIR=/scratch -- node --import tsx --test test/vm/checkpoint.test.ts';
+
+/** Why nothing can be saved here; false when it can. */
+export function criuSkip(): string | false {
+  if (!isRoot) return 'needs root';
+  const criu = findCommand('criu');
+  if (criu === undefined) return `needs criu; ${VM}`;
+  // It takes seconds in the VM, and was asked before the file's world was made.
+  if (process.env.RUNTS_TEST_WORLD !== undefined) return false;
+  const { status, stdout, stderr } = spawnSync(criu, ['check'], { encoding: 'utf8' });
+  if (status === 0) return false;
+  const why = /Error.*/.exec(stderr + stdout)?.[0] ?? 'fails';
+  return `criu check: ${why}; ${VM}`;
+}
+
+/** Counts in /tmp/count. */
+export const COUNT =
+  'i=0; while :; do i=$((i+1)); echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.1; done';
+
+/** A container in the host's network, whose own would have to be saved too, that runs a script. */
+export function counter(
+  t: TestContext,
+  options: { script?: string; config?: (spec: TestSpec) => void; network?: boolean } = {},
+): Bundle {
+  return tempBundle(t, {
+    args: ['sh', '-c', options.script ?? COUNT],
+    config: (spec) => {
+      if (options.network !== true) {
+        spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'network');
+      }
+      options.config?.(spec);
+    },
+  });
+}
+
+export function countOf({ rootfs }: Bundle, file = 'count'): number {
+  try {
+    return Number(readFileSync(join(rootfs, 'tmp', file), 'utf8'));
+  } catch {
+    return 0;
+  }
+}
+
+/** Waits until a container has counted beyond a number, and gives where it is. */
+export async function countsBeyond(bundle: Bundle, than: number, file = 'count'): Promise<number> {
+  let now = 0;
+  for (let i = 0; i < 300; i++) {
+    now = countOf(bundle, file);
+    if (now > than) return now;
+    await delay(100);
+  }
+  assert.fail(`it counts no further than ${now}, not beyond ${than}`);
+}

@@ -1,0 +1,537 @@
+/**
+ * checkpoint and restore: what was saved goes on where it was.
+ *
+ *     conformance/vm/run --package criu --package iptables --package iproute2 --env TMPDIR=/scratch -- \
+ *       node --import tsx --test test/vm/checkpoint.test.ts
+ */
+
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import {
+  type Bundle,
+  privateWorld,
+  type Runtime,
+  runtimes,
+  type Session,
+  session,
+  temporaryFolder,
+} from '../harness/index.ts';
+import { COUNT, counter, countOf, countsBeyond, criuSkip } from '../support/checkpoint.ts';
+
+const lacks = criuSkip();
+const skip = lacks || privateWorld({ cgroups: 'v2' }).skip;
+const MB = 1 << 20;
+
+interface Saved {
+  s: Session;
+  id: string;
+  images: string;
+  /** Where it was. */
+  count: number;
+}
+
+/** Starts a container that counts, and saves it when it has counted a little. */
+async function save(
+  t: TestContext,
+  runtime: Runtime,
+  bundle: Bundle,
+  flags: readonly string[] = [],
+): Promise<Saved> {
+  const s = session(t, runtime);
+  const { id, code, output } = s.detach(bundle);
+  assert.equal(code, 0, output());
+  await countsBeyond(bundle, 2);
+  const images = join(temporaryFolder(t), 'images');
+  s.ok(['checkpoint', '--image-path', images, ...flags, id]);
+  return { s, id, images, count: countOf(bundle) };
+}
+
+/** Restores it, and waits until it has counted on. */
+async function goesOn(
+  { s, id, images, count }: Saved,
+  bundle: Bundle,
+  flags: readonly string[] = [],
+): Promise<void> {
+  const { code, output } = s.restore(bundle, { id, flags: ['--image-path', images, ...flags] });
+  assert.equal(code, 0, `${output()}\n${logOf(images)}`);
+  assert.equal(s.state(id).status, 'running');
+  await countsBeyond(bundle, count);
+}
+
+function logOf(images: string): string {
+  try {
+    const log = readFileSync(join(images, 'restore.log'), 'utf8');
+    return log.split('\n').slice(-20).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+const cgroupOf = ({ config }: Bundle): string => `/sys/fs/cgroup${config.linux.cgroupsPath}`;
+
+const all: Runtime[] = skip ? [{ name: 'runts', command: [] }] : runtimes();
+const [runtime] = all as [Runtime];
+const it = (name: string, body: (t: TestContext) => void | Promise<void>, reason = skip): void =>
+  void test(name, { skip: reason }, body);
+
+for (const each of all) {
+  it(`${each.name}: a counter goes on counting`, async (t) => {
+    const bundle = counter(t, {
+      config: (spec) => {
+        spec.linux.resources = { memory: { limit: 64 * MB }, pids: { limit: 20 } };
+        spec.process.oomScoreAdj = 123;
+      },
+    });
+    const saved = await save(t, each, bundle);
+    const { s, id, images } = saved;
+    assert.match(s.call(['state', id]).stderr, /does not exist/);
+    assert.equal(existsSync(cgroupOf(bundle)), false);
+    const descriptors = JSON.parse(readFileSync(join(images, 'descriptors.json'), 'utf8'));
+    assert.equal(descriptors.length, 3);
+    assert.equal(descriptors[0], '/dev/null');
+
+    const pidFile = join(temporaryFolder(t), 'pid');
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    await goesOn(saved, bundle, ['--pid-file', pidFile]);
+    assert.equal(readFileSync('/proc/self/mountinfo', 'utf8'), mounts);
+    const { pid } = s.state(id);
+    assert.equal(readFileSync(pidFile, 'utf8'), String(pid));
+    assert.match(readFileSync(`${cgroupOf(bundle)}/cgroup.procs`, 'utf8'), new RegExp(`^${pid}$`, 'm'));
+    assert.equal(readFileSync(`${cgroupOf(bundle)}/memory.max`, 'utf8').trim(), String(64 * MB));
+    assert.equal(readFileSync(`${cgroupOf(bundle)}/pids.max`, 'utf8').trim(), '20');
+    assert.equal(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim(), '123');
+    // In all of its namespaces, the time namespace that CRIU makes among them.
+    const show = ['exec', id, 'sh', '-c', 'hostname; cat /proc/1/comm; ls -l /proc/self/ns/time'];
+    const [hostname, command, time] = s.ok(show).split('\n');
+    assert.deepEqual([hostname, command], ['test', 'sh']);
+    assert.ok(time?.endsWith(readlinkSync(`/proc/${pid}/ns/time`)), time);
+
+    s.ok(['kill', id, 'KILL']);
+    await s.waitFor(id, 'stopped');
+    s.ok(['delete', id]);
+  });
+}
+
+it('again and again, from a container that was restored', async (t) => {
+  const bundle = counter(t);
+  const saved = await save(t, runtime, bundle);
+  await goesOn(saved, bundle);
+  const { s, id } = saved;
+  const images = join(temporaryFolder(t), 'second');
+  s.ok(['checkpoint', '--image-path', images, id]);
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
+});
+
+it('--leave-running: it runs on, and can be restored later', async (t) => {
+  const bundle = counter(t);
+  const saved = await save(t, runtime, bundle, ['--leave-running']);
+  const { s, id } = saved;
+  assert.equal(s.state(id).status, 'running');
+  const count = await countsBeyond(bundle, saved.count);
+  const { code, output } = s.restore(bundle, { id, flags: ['--image-path', saved.images] });
+  assert.equal(code, 1);
+  assert.match(output(), /container with given ID already exists/);
+  s.ok(['delete', '--force', id]);
+  // Back to where it was saved.
+  writeFileSync(join(bundle.rootfs, 'tmp/count'), '0');
+  await goesOn({ ...saved, count: 0 }, bundle);
+  assert.ok(countOf(bundle) <= count + 20, `${countOf(bundle)} after ${count}`);
+});
+
+it('a paused container stays paused when it is left running', async (t) => {
+  const bundle = counter(t);
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  s.ok(['pause', id]);
+  const count = countOf(bundle);
+  const images = join(temporaryFolder(t), 'images');
+  s.ok(['checkpoint', '--image-path', images, '--leave-running', id]);
+  assert.equal(s.state(id).status, 'paused');
+  s.ok(['resume', id]);
+  await countsBeyond(bundle, count);
+  s.ok(['pause', id]);
+  s.ok(['checkpoint', '--image-path', images, id]);
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
+});
+
+it('--pre-dump and --parent-path: only what has changed is saved last', async (t) => {
+  // 8 MB that never change.
+  const script = `x=$(head -c ${4 * MB} /dev/zero | tr '\\0' x); ${COUNT}`;
+  const bundle = counter(t, { script });
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  const folder = temporaryFolder(t);
+  s.ok(['checkpoint', '--pre-dump', '--image-path', join(folder, 'first'), id]);
+  assert.equal(s.state(id).status, 'running');
+  await countsBeyond(bundle, countOf(bundle));
+  s.ok(['checkpoint', '--pre-dump', '--image-path', join(folder, 'second'), '--parent-path', '../first', id]);
+  const images = join(folder, 'last');
+  s.ok(['checkpoint', '--image-path', images, '--parent-path', '../second', id]);
+  assert.equal(readlinkSync(join(images, 'parent')), '../second');
+  const size = (name: string): number =>
+    readdirSync(join(folder, name))
+      .filter((file) => file.startsWith('pages-'))
+      .reduce((sum, file) => sum + readFileSync(join(folder, name, file)).length, 0);
+  assert.ok(size('first') > 4 * MB, String(size('first')));
+  assert.ok(size('last') < 2 * MB, String(size('last')));
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
+});
+
+it('hooks: prestart and createRuntime when it is restored, poststop when it is saved', async (t) => {
+  const notes = join(temporaryFolder(t), 'notes');
+  const hook = (name: string) => ({
+    path: '/bin/sh',
+    args: ['sh', '-c', `echo ${name} $(sed 's/.*"status":"\\([a-z]*\\)".*/\\1/') >>${notes}`],
+  });
+  const bundle = counter(t, {
+    config: (spec) => {
+      spec.hooks = {
+        prestart: [hook('prestart')],
+        createRuntime: [hook('createRuntime')],
+        poststart: [hook('poststart')],
+        poststop: [hook('poststop')],
+      };
+    },
+  });
+  const saved = await save(t, runtime, bundle);
+  assert.match(readFileSync(notes, 'utf8'), /poststart running\npoststop stopped\n$/);
+  writeFileSync(notes, '');
+  await goesOn(saved, bundle);
+  assert.equal(readFileSync(notes, 'utf8'), 'prestart creating\ncreateRuntime creating\n');
+});
+
+it('a hook that fails, and nothing is left', async (t) => {
+  const bundle = counter(t);
+  const { s, id, images } = await save(t, runtime, bundle);
+  bundle.config.hooks = { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', 'echo no >&2; exit 3'] }] };
+  bundle.save();
+  const { code, output } = s.restore(bundle, { id, flags: ['--image-path', images] });
+  assert.equal(code, 1);
+  assert.match(output(), /createRuntime.*exit status 3.*no/);
+  assert.match(s.call(['state', id]).stderr, /does not exist/);
+  assert.equal(existsSync(cgroupOf(bundle)), false);
+});
+
+it('mounts from the host come from where the config says, nested ones and behind symlinks too', async (t) => {
+  const folder = temporaryFolder(t);
+  for (const name of ['a/deep', 'b', 'other']) mkdirSync(join(folder, name), { recursive: true });
+  writeFileSync(join(folder, 'file'), 'before');
+  spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', join(folder, 'a/deep')]);
+  t.after(() => spawnSync('umount', [join(folder, 'a/deep')]));
+  writeFileSync(join(folder, 'a/deep/x'), 'deep');
+  const bind = (destination: string, source: string, ...options: string[]) => ({
+    destination,
+    type: 'bind',
+    source: join(folder, source),
+    options: ['rbind', ...options],
+  });
+  const bundle = counter(t, {
+    config: (spec) => {
+      spec.mounts.push(
+        bind('/data', 'a'),
+        bind('/data/b', 'b', 'ro'),
+        bind('/var/run/file', 'file'),
+        bind('/etc/made/here', 'file'),
+      );
+      spec.mounts.push({ destination: '/scratch', type: 'tmpfs', source: 'tmpfs', options: ['size=1m'] });
+    },
+    script: `echo kept >/scratch/note; ${COUNT}`,
+  });
+  symlinkSync('../run', join(bundle.rootfs, 'var/run'));
+  const saved = await save(t, runtime, bundle);
+  writeFileSync(join(folder, 'file'), 'after');
+  bundle.config.mounts.find(({ destination }) => destination === '/data/b')!.source = join(folder, 'other');
+  bundle.save();
+  writeFileSync(join(folder, 'other/new'), 'other');
+  await goesOn(saved, bundle);
+  const { s, id } = saved;
+  const script =
+    'cat /data/deep/x /data/b/new /run/file /etc/made/here /scratch/note; touch /data/b/y || echo ro; ' +
+    'ls /proc/acpi /sys/firmware | wc -l; cat /proc/keys | wc -c; touch /proc/sys/kernel/x || echo ro';
+  const { stdout } = s.call(['exec', id, 'sh', '-c', script]);
+  assert.match(stdout, /^deepotherafterafterkept\nro\n\d+\n0\nro\n$/);
+});
+
+it('--work-path: logs are there, and the images elsewhere', async (t) => {
+  const work = join(temporaryFolder(t), 'work');
+  const bundle = counter(t);
+  const saved = await save(t, runtime, bundle, ['--work-path', work]);
+  assert.ok(existsSync(join(work, 'dump.log')));
+  assert.ok(!existsSync(join(saved.images, 'dump.log')));
+  await goesOn(saved, bundle, ['--work-path', work]);
+  assert.ok(existsSync(join(work, 'restore.log')));
+});
+
+it('a network namespace of its own, with a TCP connection', async (t) => {
+  // Both ends in the container: what is sent is counted at the other.
+  const script = `ip link set lo up; nc -l -p 7777 >/tmp/received & sleep 1
+    (i=0; while :; do i=$((i+1)); echo $i; echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.1; done) | nc 127.0.0.1 7777`;
+  const bundle = counter(t, {
+    script,
+    network: true,
+    config: (spec) => {
+      for (const set of ['bounding', 'effective', 'permitted'] as const)
+        spec.process.capabilities![set] = [...spec.process.capabilities![set]!, 'CAP_NET_ADMIN'];
+    },
+  });
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  const images = join(temporaryFolder(t), 'images');
+  const { code, stderr } = s.call(['checkpoint', '--image-path', images, id]);
+  assert.equal(code, 1);
+  assert.match(stderr, /criu failed to dump: .*--tcp-established/);
+  assert.equal(s.state(id).status, 'running');
+  await countsBeyond(bundle, countOf(bundle));
+  s.ok(['checkpoint', '--image-path', images, '--tcp-established', '--network-lock', 'nftables', id]);
+  const count = countOf(bundle);
+  const received = readFileSync(join(bundle.rootfs, 'tmp/received'), 'utf8').length;
+  await goesOn({ s, id, images, count }, bundle, ['--tcp-established', '--network-lock', 'nftables']);
+  await countsBeyond(bundle, countOf(bundle));
+  assert.ok(readFileSync(join(bundle.rootfs, 'tmp/received'), 'utf8').length > received);
+});
+
+it('--empty-ns network, and a network namespace that it shares', async (t) => {
+  const bundle = counter(t, { network: true });
+  const saved = await save(t, runtime, bundle, ['--empty-ns', 'network']);
+  assert.ok(!readdirSync(saved.images).some((name) => name.startsWith('netdev')));
+  await goesOn(saved, bundle, ['--empty-ns', 'network']);
+  saved.s.ok(['delete', '--force', saved.id]);
+
+  const holder = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
+  t.after(() => holder.kill('SIGKILL'));
+  const path = `/proc/${holder.pid}/ns/net`;
+  for (let i = 0; i < 100 && readlinkSync(path) === readlinkSync('/proc/self/ns/net'); i++)
+    spawnSync('sleep', ['0.05']);
+  const shared = counter(t, {
+    network: true,
+    config: (spec) => {
+      spec.linux.namespaces.find(({ type }) => type === 'network')!.path = path;
+    },
+  });
+  const second = await save(t, runtime, shared);
+  await goesOn(second, shared);
+  assert.equal(readlinkSync(`/proc/${second.s.state(second.id).pid}/ns/net`), readlinkSync(path));
+});
+
+it('what CRIU has a flag for, and what it says without', async (t) => {
+  const s = session(t, runtime);
+  const images = join(temporaryFolder(t), 'images');
+  const flock = counter(t, { script: `exec 9>/tmp/lock; busybox flock 9; ${COUNT}` });
+  const { id, output } = s.detach(flock);
+  await countsBeyond(flock, 2);
+  const refused = s.call(['checkpoint', '--image-path', images, id]);
+  assert.equal(refused.code, 1, output());
+  assert.match(refused.stderr, /criu failed to dump: .*; its log: .*dump\.log \(.*--file-locks\)/);
+  s.ok(['checkpoint', '--image-path', images, '--file-locks', id]);
+  await goesOn({ s, id, images, count: countOf(flock) }, flock, ['--file-locks']);
+  assert.notEqual(s.call(['exec', id, 'busybox', 'flock', '-n', '/tmp/lock', 'true']).code, 0);
+
+  // A file that has another name by now: without the flag CRIU would have to save what is not its own.
+  const linked = counter(t, {
+    script: `echo x >/tmp/a; ln /tmp/a /tmp/b; exec 9</tmp/a; rm /tmp/a; ${COUNT}`,
+  });
+  const second = s.detach(linked);
+  await countsBeyond(linked, 2);
+  const more = join(temporaryFolder(t), 'images');
+  const remap = s.call(['checkpoint', '--image-path', more, second.id]);
+  assert.equal(remap.code, 1);
+  assert.match(remap.stderr, /--link-remap/);
+  s.ok(['checkpoint', '--image-path', more, '--link-remap', second.id]);
+  await goesOn({ s, id: second.id, images: more, count: countOf(linked) }, linked);
+});
+
+it('--manage-cgroups-mode: cgroups below it are restored, or ignored', async (t) => {
+  const bundle = counter(t, {
+    script: `mkdir /sys/fs/cgroup/below; (echo 0 >/sys/fs/cgroup/below/cgroup.procs; ${COUNT}); sleep 1000`,
+    config: (spec) => {
+      spec.mounts.push({ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['rw'] });
+    },
+  });
+  const saved = await save(t, runtime, bundle);
+  await goesOn(saved, bundle);
+  assert.match(readFileSync(`${cgroupOf(bundle)}/below/cgroup.procs`, 'utf8'), /^\d+$/m);
+  const { s, id } = saved;
+  const images = join(temporaryFolder(t), 'ignored');
+  s.ok(['checkpoint', '--manage-cgroups-mode', 'ignore', '--image-path', images, id]);
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle, ['--manage-cgroups-mode', 'ignore']);
+});
+
+it('in a user namespace, with a seccomp filter', async (t) => {
+  const bundle = counter(t, {
+    config: (spec) => {
+      spec.linux.namespaces.push({ type: 'user' });
+      spec.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65536 }];
+      spec.linux.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65536 }];
+      // sysfs of the host's network is not its own
+      spec.mounts = spec.mounts.filter(({ destination }) => destination !== '/sys');
+      spec.linux.seccomp = {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['chroot'], action: 'SCMP_ACT_ERRNO' }],
+      };
+    },
+  });
+  spawnSync('chown', ['-R', '100000:100000', bundle.rootfs]);
+  for (let path = bundle.rootfs; path !== '/'; path = join(path, '..')) spawnSync('chmod', ['a+x', path]);
+  const saved = await save(t, runtime, bundle);
+  await goesOn(saved, bundle);
+  const { s, id } = saved;
+  assert.match(readFileSync(`/proc/${s.state(id).pid}/status`, 'utf8'), /^Seccomp:\s+2$/m);
+  assert.notEqual(s.call(['exec', id, 'chroot', '/', 'true']).code, 0);
+  assert.match(s.ok(['exec', id, 'cat', '/proc/self/uid_map']), /100000/);
+});
+
+it('in the foreground: signals and the exit code are the container’s', async (t) => {
+  const bundle = counter(t, { script: `trap 'exit 42' TERM; ${COUNT}` });
+  const { s, id, images, count } = await save(t, runtime, bundle);
+  const child = s.spawn(['restore', '--bundle', bundle.path, '--image-path', images, id]);
+  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  await countsBeyond(bundle, count);
+  child.kill('SIGTERM');
+  assert.equal(await ended, 42);
+  await s.waitFor(id, 'gone');
+});
+
+it('--lazy-pages: memory comes from where it was saved', async (t) => {
+  const bundle = counter(t, { script: `x=$(head -c ${2 * MB} /dev/zero | tr '\\0' x); ${COUNT}` });
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  const images = join(temporaryFolder(t), 'images');
+  const status = join(temporaryFolder(t), 'status');
+  const [file, ...first] = runtime.command as [string, ...string[]];
+  const argv = [...first, '--root', s.root, 'checkpoint', '--lazy-pages', '--page-server', '127.0.0.1:27027'];
+  // Through a shell, for descriptor 3.
+  const words = [file, ...argv, '--status-fd', '3', '--image-path', images, id];
+  const server = spawn('sh', ['-c', 'exec "$@" 3>"$0"', status, ...words], { stdio: 'inherit' });
+  const served = new Promise<number | null>((resolve) => server.on('exit', resolve));
+  for (let i = 0; i < 300 && (!existsSync(status) || readFileSync(status).length === 0); i++)
+    spawnSync('sleep', ['0.1']);
+  assert.deepEqual([...readFileSync(status)], [0]);
+  const count = countOf(bundle);
+  const pages = spawn(
+    'criu',
+    ['lazy-pages', '--images-dir', images, '--page-server', '--address', '127.0.0.1', '--port', '27027'],
+    { stdio: 'inherit' },
+  );
+  t.after(() => pages.kill('SIGKILL'));
+  for (let i = 0; i < 300 && !existsSync(join(images, 'lazy-pages.socket')); i++) spawnSync('sleep', ['0.1']);
+  const restored = join(temporaryFolder(t), 'copy');
+  spawnSync('cp', ['-a', bundle.path, restored]);
+  // The saved one is still there, and serves: another container, with a cgroup of its own.
+  const other: Bundle = { ...bundle, path: restored, config: structuredClone(bundle.config) };
+  other.config.root.path = bundle.rootfs;
+  other.config.linux.cgroupsPath += '-lazy';
+  writeFileSync(join(restored, 'config.json'), JSON.stringify(other.config));
+  await goesOn({ s, id: `${id}-lazy`, images, count }, other, ['--lazy-pages']);
+  assert.equal(await served, 0);
+});
+
+it('--page-server: memory is sent there', async (t) => {
+  const bundle = counter(t);
+  const images = join(temporaryFolder(t), 'images');
+  mkdirSync(images);
+  const server = spawn(
+    'criu',
+    ['page-server', '--images-dir', images, '--port', '27028', '--address', '127.0.0.1'],
+    {
+      stdio: 'inherit',
+    },
+  );
+  t.after(() => server.kill('SIGKILL'));
+  const listens = (): boolean =>
+    readFileSync('/proc/net/tcp', 'utf8').includes(`:${(27028).toString(16).toUpperCase()} `);
+  for (let i = 0; i < 200 && !listens(); i++) spawnSync('sleep', ['0.1']);
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  const local = join(temporaryFolder(t), 'local');
+  s.ok(['checkpoint', '--page-server', '127.0.0.1:27028', '--image-path', local, id]);
+  const pages = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('pages-'));
+  assert.notDeepEqual(pages(images), []);
+  assert.deepEqual(pages(local), []);
+  spawnSync('sh', ['-c', 'cp -a "$0"/* "$1"', local, images]);
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle, ['--auto-dedup']);
+});
+
+it('folders that can’t be used', async (t) => {
+  const bundle = counter(t);
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  const folder = temporaryFolder(t);
+  const tmpfs = (name: string, options: string): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]);
+    t.after(() => spawnSync('umount', [path]));
+    return path;
+  };
+  const cases: [string, RegExp][] = [
+    [join(folder, 'no/such'), /mkdir .*no\/such: no such file or directory \(its parent folder must exist\)/],
+    [tmpfs('ro', 'ro'), /write .*ro.*: read-only file system \(choose a writable folder with --image-path\)/],
+    [tmpfs('full', 'size=64k'), /full.*: no space left on device \(make room/],
+  ];
+  for (const [path, message] of cases) {
+    const { code, stderr } = s.call(['checkpoint', '--image-path', path, id]);
+    assert.equal(code, 1, path);
+    assert.match(stderr, message);
+    assert.equal(s.state(id).status, 'running');
+    await countsBeyond(bundle, countOf(bundle));
+  }
+  const { code, output } = s.restore(bundle, { flags: ['--image-path', join(folder, 'none')] });
+  assert.equal(code, 1);
+  assert.match(output(), /open .*none\/descriptors\.json: no such file or directory/);
+  mkdirSync(join(folder, 'empty'));
+  writeFileSync(join(folder, 'empty/descriptors.json'), '["","",""]');
+  const empty = s.restore(bundle, { flags: ['--image-path', join(folder, 'empty')] });
+  assert.match(empty.output(), /criu failed to restore: .*inventory\.img/);
+  assert.match(s.call(['state', empty.id]).stderr, /does not exist/);
+});
+
+it('without CRIU, or with one that is none', (t) => {
+  const bundle = counter(t);
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  const images = join(temporaryFolder(t), 'images');
+  const criu = spawnSync('sh', ['-c', 'command -v criu'], { encoding: 'utf8' }).stdout.trim();
+  const path = `${temporaryFolder(t)}/bin`;
+  mkdirSync(path);
+  spawnSync('mount', ['--bind', '/dev/null', criu]);
+  try {
+    const { code, stderr } = s.call(['checkpoint', '--image-path', images, id]);
+    assert.equal(code, 1);
+    assert.match(stderr, /criu: executable file not found in \$PATH \(.*apt-get install criu/);
+    writeFileSync(join(path, 'criu'), '#!/bin/sh\necho what is swrk >&2; exit 1\n', { mode: 0o755 });
+    const env = { ...process.env, PATH: path } as Record<string, string>;
+    const old = s.call(['checkpoint', '--image-path', images, id], { env });
+    assert.match(old.stderr, /criu is too old: what is swrk \(version 3\.0 or later is needed\)/);
+    assert.equal(s.state(id).status, 'running');
+  } finally {
+    spawnSync('umount', [criu]);
+  }
+});
+
+it('containers that are not running', async (t) => {
+  const bundle = counter(t);
+  const s = session(t, runtime);
+  const { id } = s.create(bundle);
+  assert.match(s.call(['checkpoint', id]).stderr, /container cannot be checkpointed in created state/);
+  s.ok(['kill', id, 'KILL']);
+  await s.waitFor(id, 'stopped');
+  assert.match(s.call(['checkpoint', id]).stderr, /container cannot be checkpointed in stopped state/);
+  assert.match(s.call(['checkpoint', 'nobody']).stderr, /container does not exist/);
+});
