@@ -2,79 +2,15 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, readdirSync, readSync, writeFileSync, writeSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { closeSync, fstatSync, mkdirSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { setWindowSize } from '../ffi/terminal.ts';
-import { errnoOf } from '../src/errors.ts';
-import { receiveDescriptors } from '../src/linux/socket.ts';
-import {
-  atEnd,
-  missing,
-  privateWorld,
-  runtimes,
-  session,
-  temporaryFolder,
-  uniqueId,
-} from './harness/index.ts';
+import { missing, privateWorld, runtimes, session, temporaryFolder, uniqueId } from './harness/index.ts';
+import { consoleSocket, Master } from './support/console.ts';
 import { failureOf, JSON_LOG } from './support/errors.ts';
 import { scriptBundle, testsOf } from './support/inside.ts';
 
 const { skip } = privateWorld();
-
-/** A terminal's master, with what was read of it. */
-class Master {
-  readonly fd: number;
-  text = '';
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  /** Reads until the text is there. The descriptor is non-blocking. */
-  async sees(what: string): Promise<void> {
-    const buffer = Buffer.alloc(65536);
-    for (let i = 0; i < 500 && !this.text.includes(what); i++) {
-      try {
-        this.text += buffer.toString('utf8', 0, readSync(this.fd, buffer));
-      } catch (error) {
-        if (errnoOf(error) === 'EIO') break; // nobody has the other end open any more
-        if (errnoOf(error) !== 'EAGAIN') throw error;
-        await delay(20);
-      }
-    }
-    assert.ok(this.text.includes(what), `${JSON.stringify(what)} in ${JSON.stringify(this.text)}`);
-  }
-}
-
-/** Listens as a caller of the runtime does, and gives the name and the descriptor of the one message. */
-async function consoleSocket(
-  t: TestContext,
-  name = 'socket',
-): Promise<{ path: string; message: Promise<{ data: string; fds: number[] }> }> {
-  const path = join(temporaryFolder(t), name);
-  const server: Server = createServer({ pauseOnConnect: true });
-  const message = new Promise<{ data: string; fds: number[] }>((resolve) => {
-    server.on('connection', async (socket: Socket) => {
-      const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
-      for (let i = 0; i < 500; i++) {
-        try {
-          const { data, fds } = receiveDescriptors(fd, 4096, 4);
-          socket.destroy();
-          return resolve({ data: Buffer.from(data).toString(), fds });
-        } catch {
-          await delay(10);
-        }
-      }
-      resolve({ data: '', fds: [] });
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  atEnd(t, 'containers', () => void server.close());
-  return { path, message };
-}
 
 for (const runtime of runtimes()) {
   const it = testsOf(runtime, skip || missing('stty'));

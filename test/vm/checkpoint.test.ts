@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -15,6 +16,7 @@ import {
   readlinkSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -28,6 +30,7 @@ import {
   temporaryFolder,
 } from '../harness/index.ts';
 import { COUNT, counter, countOf, countsBeyond, criuSkip } from '../support/checkpoint.ts';
+import { consoleSocket, Master } from '../support/console.ts';
 
 const lacks = criuSkip();
 const skip = lacks || privateWorld({ cgroups: 'v2' }).skip;
@@ -403,6 +406,36 @@ it('in the foreground: signals and the exit code are the container’s', async (
   child.kill('SIGTERM');
   assert.equal(await ended, 42);
   await s.waitFor(id, 'gone');
+});
+
+it('a terminal goes to whoever asks for it, with what was in it', async (t) => {
+  const bundle = counter(t, {
+    script: `(${COUNT}) & while read line; do echo "got $line"; done`,
+    config: (spec) => {
+      spec.process.terminal = true;
+    },
+  });
+  const s = session(t, runtime);
+  const first = await consoleSocket(t, 'first');
+  const { id, code, output } = s.detach(bundle, { flags: ['--console-socket', first.path] });
+  assert.equal(code, 0, output());
+  const before = new Master((await first.message).fds[0]!);
+  writeSync(before.fd, 'one\n');
+  await before.sees('got one');
+  await countsBeyond(bundle, 2);
+  const images = join(temporaryFolder(t), 'images');
+  s.ok(['checkpoint', '--image-path', images, id]);
+  closeSync(before.fd);
+  const refused = s.restore(bundle, { flags: ['--image-path', images] });
+  assert.match(refused.output(), /cannot allocate tty .*without setting console socket/);
+  const second = await consoleSocket(t, 'second');
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle, ['--console-socket', second.path]);
+  const { data, fds } = await second.message;
+  assert.match(data, /ptmx/);
+  const after = new Master(fds[0]!);
+  writeSync(after.fd, 'two\n');
+  await after.sees('got two');
+  closeSync(after.fd);
 });
 
 it('--lazy-pages: memory comes from where it was saved', async (t) => {

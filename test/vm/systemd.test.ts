@@ -1,7 +1,7 @@
 /**
  * Containers as units of systemd.
  *
- *     conformance/vm/run --systemd --env TMPDIR=/scratch -- node --import tsx --test test/vm/systemd.test.ts
+ *     conformance/vm/run --systemd --package criu --env TMPDIR=/scratch -- node --import tsx --test test/vm/systemd.test.ts
  */
 
 import assert from 'node:assert/strict';
@@ -19,6 +19,7 @@ import {
   temporaryFolder,
   uniqueId,
 } from '../harness/index.ts';
+import { counter, countOf, countsBeyond, criuSkip } from '../support/checkpoint.ts';
 import { systemdSkip } from './requirements.ts';
 
 const skip = systemdSkip();
@@ -326,6 +327,39 @@ for (const runtime of skip ? [{ name: 'runts', command: [] }] : runtimes()) {
     const { code, stderr } = session(t, runtime).create(bundle(t, '/a/b'));
     assert.equal(code, 1);
     assert.match(stderr, /linux\.cgroupsPath: .*expected cgroupsPath to be of format .*slice:prefix:name/);
+  });
+
+  const withCriu = skip || criuSkip();
+  test(`${runtime.name}: restored into a scope of its own, with its limits`, {
+    skip: withCriu,
+  }, async (t) => {
+    const name = uniqueId('saved');
+    const unit = `runts-${name}.scope`;
+    const counting = counter(t, {
+      config: (spec) => {
+        spec.linux.cgroupsPath = `a.slice:runts:${name}`;
+        spec.linux.resources = { memory: { limit: 64 * MB }, pids: { limit: 33 } };
+      },
+    });
+    const runts = session(t, runtime);
+    const { code, id, stderr } = runts.create(counting);
+    assert.equal(code, 0, stderr);
+    runts.ok('start', id);
+    await countsBeyond(counting, 2);
+    const images = `${temporaryFolder(t)}/images`;
+    runts.ok('checkpoint', '--image-path', images, id);
+    assert.equal(show(unit).LoadState, 'not-found');
+    const count = countOf(counting);
+    runts.ok('restore', '--detach', '--bundle', counting.path, '--image-path', images, id);
+    await countsBeyond(counting, count);
+    const properties = show(unit);
+    assert.equal(properties.ControlGroup, `/a.slice/${unit}`);
+    assert.equal(properties.MemoryMax, String(64 * MB));
+    assert.equal(properties.TasksMax, '33');
+    const procs = readFileSync(`/sys/fs/cgroup/a.slice/${unit}/cgroup.procs`, 'utf8');
+    assert.match(procs, new RegExp(`^${stateOf(runts, id).pid}$`, 'm'));
+    runts.ok('delete', '--force', id);
+    assert.equal(show(unit).LoadState, 'not-found');
   });
 
   each('the user’s own systemd', async (t) => {
