@@ -17,6 +17,10 @@ const PARTS: Readonly<
     load: () => import('./runtime-tools/main.ts'),
     help: 'DIR [--vm]: the OCI validation suite, side by side with runc and crun',
   },
+  'side-by-side': {
+    load: () => import('./side-by-side/main.ts'),
+    help: '[--seed S] [--runs N]: random configs under runts, runc and crun',
+  },
 };
 
 const [name = 'spec', ...args] = process.argv.slice(2);
