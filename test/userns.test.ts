@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, readlinkSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Hook } from '../src/spec/types.ts';
 import {
   type Bundle,
   privateWorld,
@@ -118,6 +119,36 @@ for (const runtime of runtimes()) {
     // A file of the host's root belongs to nobody here.
     assert.equal(seen.file, '1000:65534');
   });
+
+  // A cgroup that the container may write to belongs to its root: joining it is then the runtime's matter.
+  for (const options of [['ro'], ['rw']]) {
+    it(`hooks in the namespaces, with the cgroups mounted ${options}`, (t) => {
+      const show = 'for n in user cgroup; do readlink /proc/self/ns/$n; done; grep 0:: /proc/self/cgroup';
+      const seen = look(
+        t,
+        runtime,
+        { outside: 'cat /outside', inside: 'cat /tmp/inside', command: show },
+        inUserns((spec) => {
+          const log = join(temporaryFolder(t), 'log');
+          writeFileSync(log, '');
+          chmodSync(join(log, '..'), 0o711);
+          const hook = (script: string): Hook => ({
+            path: '/bin/sh',
+            args: ['sh', '-c', script],
+            env: ['PATH=/usr/bin:/bin'],
+          });
+          spec.hooks = {
+            createContainer: [hook(`(${show}) >${log}`)],
+            startContainer: [hook(`(${show}) >/tmp/inside`)],
+          };
+          spec.mounts.push({ destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options });
+          spec.mounts.push({ destination: '/outside', type: 'none', source: log, options: ['bind'] });
+        }),
+      );
+      assert.match(seen.command!, /^user:.*\ncgroup:.*\n0::\/$/);
+      assert.deepEqual([seen.outside, seen.inside], [seen.command, seen.command]);
+    });
+  }
 
   it('the rest of a container, in a user namespace', (t) => {
     const folder = temporaryFolder(t);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from '#files';
+import { closeSync, constants, openSync, readFileSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
@@ -30,6 +30,7 @@ import type { Trace } from '../trace.ts';
 import { keepsGroups } from './annotated.ts';
 import { Channel, Unexpected } from './channel.ts';
 import { writePidFile } from './create.ts';
+import { openCgroupNamespace, place } from './place.ts';
 import { isAlive } from './process.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 
@@ -73,6 +74,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
   try {
     const cgroup = openCgroup(state, options.cgroup);
     if (cgroup !== null) handed.cgroup = cgroup.fd;
+    openCgroupNamespace(state, handed);
     if (options.process.terminal === true) {
       if (options.consoleSocket !== undefined) {
         const { connectUnix } = await import('../linux/socket.ts');
@@ -234,31 +236,6 @@ export function subCgroup(own: string, given: string): string {
     );
   }
   return [own, ...names].join('/');
-}
-
-/** A v2 cgroup with children holds no process: then init's own cgroup serves, as with the other runtimes. */
-function place(pid: number, path: string, state: ContainerState): void {
-  try {
-    writeFileSync(`${path}/cgroup.procs`, String(pid));
-  } catch (error) {
-    if (errnoOf(error) !== 'EBUSY' || state.init === null || state.cgroup === null)
-      throw cgroupFailure(path, error);
-    const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${state.init.pid}/cgroup`, 'utf8'))?.[1] ?? '';
-    const fallback = `${state.cgroup.mountpoint}${own}`;
-    try {
-      writeFileSync(`${fallback}/cgroup.procs`, String(pid));
-    } catch (second) {
-      throw cgroupFailure(fallback, second);
-    }
-  }
-}
-
-function cgroupFailure(path: string, error: unknown): RuntsError {
-  return new RuntsError('E_CGROUP', `write ${path}/cgroup.procs: ${errnoText(error)}`, {
-    syscall: 'write',
-    errno: errnoOf(error),
-    cause: error,
-  });
 }
 
 function needsHome(process: Process): boolean {

@@ -24,6 +24,7 @@ import type { Hook } from '../spec/types.ts';
 import { keepsGroups, outputOf } from './annotated.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
+import { openCgroupNamespace, place } from './place.ts';
 import { type ContainerState, cgroupDirectory, hasMountNamespace, stateDirectory } from './state.ts';
 import { ociState } from './status.ts';
 
@@ -91,11 +92,12 @@ function spawnInside(
   const pipes = hookPipes(command.output);
   const [report, reporter] = socketPair();
   handed.sync = reporter;
-  let failed = true;
+  let started = false;
   try {
     if (state.cgroup !== null) {
       handed.cgroup = openSync(cgroupDirectory(state.cgroup), constants.O_RDONLY | constants.O_DIRECTORY);
     }
+    openCgroupNamespace(state, handed);
     const program = planHook({
       ...command,
       cwd: command.cwd ?? '/',
@@ -117,30 +119,49 @@ function spawnInside(
     });
     closeSync(reporter);
     delete handed.sync;
-    let first: Report | null;
-    if (seccomp?.filter.notify === true) {
-      const channel = new Channel(report, (unexpected) => initFailure(unexpected, program, []));
-      first = channel.expect(TAG.INIT);
-      seccomp.handListener(channel, Number(first.value));
+    const failed = (found: Report | null): Error => {
+      reapExecutor(executor);
+      reapUnheard(report);
+      return startError(command.path, found ?? GONE, program);
+    };
+    const agent = seccomp?.filter.notify === true;
+    const channel = new Channel(report, agent ? (found) => initFailure(found, program, []) : failed);
+    const born = channel.expect(TAG.INIT, TAG.INIT_UNPLACED);
+    const pid = Number(born.value);
+    if (born.tag === TAG.INIT_UNPLACED && state.cgroup !== null) {
+      place(pid, cgroupDirectory(state.cgroup), state);
       channel.go();
-    } else {
-      first = readReport(report);
+    }
+    if (agent) {
+      seccomp.handListener(channel, pid);
+      channel.go();
     }
     reapExecutor(executor);
-    if (first?.type !== 'note') throw startError(command.path, first ?? GONE, program);
-    const pid = Number(first.value);
     const failure = readReport(report);
     if (failure !== null) {
       reapExecutor(pid);
       throw startError(command.path, failure, program);
     }
-    failed = false;
+    started = true;
     return { pid, ...pipes.ours };
   } finally {
     closeSync(report);
     for (const fd of Object.values(handed)) closeSync(fd);
-    if (failed) pipes.closeAll();
-    else pipes.closeTheirs();
+    if (started) pipes.closeTheirs();
+    else pipes.closeAll();
+  }
+}
+
+/**
+ * Reaps a hook that failed before its executor could say its pid: a pid namespace, and so the container's init, does not
+ * end before the last of its processes is reaped.
+ */
+function reapUnheard(report: number): void {
+  for (;;) {
+    const late = readReport(report);
+    if (late === null) return;
+    if (late.type === 'note' && (late.tag === TAG.INIT || late.tag === TAG.INIT_UNPLACED))
+      reapExecutor(Number(late.value));
   }
 }
 

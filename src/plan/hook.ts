@@ -8,18 +8,29 @@
  */
 
 import { CLONE, PR } from '../../ffi/constants/index.ts';
-import { handed, Program, type ProgramBuilder, stringArray, valueIn, words } from '../../ffi/program.ts';
+import {
+  type Cell,
+  handed,
+  Program,
+  type ProgramBuilder,
+  stringArray,
+  valueIn,
+  words,
+} from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planCloseOnExec } from './close-on-exec.ts';
 import { planIdentity } from './identity.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
-import { FD, TAG } from './protocol.ts';
+import { FD, TAG, waitForParent } from './protocol.ts';
 import { planConfineTo } from './rootfs.ts';
 import type { CompiledFilter } from './seccomp.ts';
 import { needsSysAdmin, planListener, planSeccomp } from './seccomp.ts';
 
 /** Pidfd of the container's init. */
 export const INIT_PIDFD = handed('init');
+
+/** The cgroup namespace of a container with a user namespace; {@link planEnter} says what for. */
+export const CGROUP_NAMESPACE = handed('cgroupNamespace');
 
 export interface HookPlanInput {
   path: string;
@@ -49,15 +60,57 @@ export interface HookPlanInput {
  * can bring a process from outside of his own namespace's root into a cgroup, not even by clone3(2): cgroups(7).
  *
  * One that the config names may be the host's, which a process in a user namespace has no right to: that comes first.
+ *
+ * From a user namespace the pidfd won't do: it takes the right to trace init, which nobody in there has while init is
+ * undumpable and has the memory that it was given outside: before its execve.
  */
 export function planEnter(program: ProgramBuilder, namespaces: readonly LinuxNamespace[]): () => void {
   const isLate = ({ type, path }: LinuxNamespace): boolean => type === 'cgroup' && !path;
-  const join = (some: readonly LinuxNamespace[]): void => {
+  const join = (some: readonly LinuxNamespace[], from = INIT_PIDFD): void => {
     const flags = some.reduce((all, { type }) => all | NAMESPACE_FLAGS[type], 0);
-    if (flags !== 0) program.call('setns', [INIT_PIDFD, flags], { field: 'linux.namespaces' });
+    if (flags !== 0) program.call('setns', [from, flags], { field: 'linux.namespaces' });
   };
   join(namespaces.filter((namespace) => !isLate(namespace)));
-  return () => join(namespaces.filter(isLate));
+  return () =>
+    join(namespaces.filter(isLate), takesCgroupNamespace(namespaces) ? CGROUP_NAMESPACE : INIT_PIDFD);
+}
+
+/** Whether {@link CGROUP_NAMESPACE} must be handed. */
+export function takesCgroupNamespace(namespaces: readonly LinuxNamespace[]): boolean {
+  const has = (type: string): boolean => namespaces.some((namespace) => namespace.type === type);
+  return has('user') && namespaces.some(({ type, path }) => type === 'cgroup' && !path);
+}
+
+/**
+ * Clones the process into the pid namespace, and the cgroup; where the kernel refuses the cgroup, the parent moves the
+ * process. In a user namespace it does when the cgroup belongs to the container's root.
+ */
+export function planClone(program: ProgramBuilder, cgroup: boolean, scratch: Cell): void {
+  const pid = program.cell('pid');
+  const child = program.label('process');
+  const args = (flags: number | bigint, fd: typeof FD.cgroup | 0): ReturnType<typeof words> =>
+    words('clone_args', [flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, fd]);
+  if (cgroup) {
+    const refused = program.label('unplaced');
+    const into = BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP;
+    program.call('clone3', [args(into, FD.cgroup), CLONE_ARGS_SIZE], {
+      store: pid,
+      tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'ENOENT'],
+      goto: refused,
+    });
+    program.jumpIf(valueIn(pid), '==', 0, child);
+    program.notify(TAG.INIT, valueIn(pid));
+    program.call('exit_group', [0]);
+    program.place(refused);
+  }
+  const unplaced = program.label('unplacedProcess');
+  program.call('clone3', [args(CLONE.PARENT, 0), CLONE_ARGS_SIZE], { store: pid });
+  program.jumpIf(valueIn(pid), '==', 0, unplaced);
+  program.notify(cgroup ? TAG.INIT_UNPLACED : TAG.INIT, valueIn(pid));
+  program.call('exit_group', [0]);
+  program.place(unplaced);
+  if (cgroup) waitForParent(program, scratch, 'until it is in its cgroup');
+  program.place(child);
 }
 
 const CLONE_ARGS_SIZE = 88;
@@ -66,25 +119,18 @@ const CLONE_ARGS_SIZE = 88;
 export function planHook(input: HookPlanInput): Program {
   const program = new Program();
   const { namespaces } = input;
-  const pid = program.cell('pid');
-  const child = program.label('hook');
+  const scratch = program.cell('scratch');
   program.within('hooks', () => {
     program.call('prctl', [PR.SET_DUMPABLE, 0]);
     const enterLast = planEnter(program, namespaces);
     program.call('chdir', [input.cwd]);
-    const all = input.cgroup ? BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP : CLONE.PARENT;
-    const args = words('clone_args', [all, 0, 0, 0, 0, 0, 0, 0, 0, 0, input.cgroup ? FD.cgroup : 0]);
-    program.call('clone3', [args, CLONE_ARGS_SIZE], { store: pid });
-    program.jumpIf(valueIn(pid), '==', 0, child);
-    program.notify(TAG.INIT, valueIn(pid));
-    program.call('exit_group', [0]);
-    program.place(child);
+    planClone(program, input.cgroup, scratch);
     enterLast();
     if (input.root !== undefined) planConfineTo(program, input.root);
     program.call('setsid', []);
     if (input.as !== null) planRights(program, input);
     planCloseOnExec(program, 3, input.closeRange);
-    if (input.seccomp?.notify === true) planListener(program, input.seccomp, program.cell('scratch'));
+    if (input.seccomp?.notify === true) planListener(program, input.seccomp, scratch);
     else if (input.seccomp !== undefined) planSeccomp(program, input.seccomp);
     program.call('execve', [input.path, stringArray(input.argv), stringArray(input.env)]);
     program.call('exit_group', [255]);

@@ -4,24 +4,20 @@
  * @module
  */
 
-import { AT, CLONE, O, PR } from '../../ffi/constants/index.ts';
-import type { Cell } from '../../ffi/program.ts';
-import { Program, type ProgramBuilder, valueIn, words } from '../../ffi/program.ts';
+import { AT, O, PR } from '../../ffi/constants/index.ts';
+import { Program, type ProgramBuilder } from '../../ffi/program.ts';
 import type { LinuxNamespace, Process } from '../spec/types.ts';
 import { planAffinity, planAnyProcessor } from './affinity.ts';
 import type { InheritedAttributes } from './attributes.ts';
 import { openTerminal } from './console.ts';
-import { planEnter } from './hook.ts';
+import { planClone, planEnter } from './hook.ts';
 import { planLabels, planOpenProc, requireModules } from './labels.ts';
 import { planBecomeRoot } from './namespaces.ts';
 import { planProcess, planSession } from './process.ts';
-import { FD, TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
 import { planConfineTo } from './rootfs.ts';
 import type { CompiledFilter } from './seccomp.ts';
 import type { HostFacts, PlanContext, PlanOptions } from './types.ts';
-
-const CLONE_ARGS_SIZE = 88;
 
 export interface JoinOptions {
   id: string;
@@ -73,7 +69,7 @@ export function planJoinInto<P extends ProgramBuilder>(
   const proc = planOpenProc(ctx, process);
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
   const enterLast = planEnter(program, namespaces);
-  planClone(ctx, options.cgroup, scratch);
+  planClone(program, options.cgroup, scratch);
   enterLast();
   if (!namespaces.some((n) => n.type === 'mount')) planConfineTo(program, options.rootfs);
   // Not before: the files of the cgroup are the runtime's user's.
@@ -91,36 +87,6 @@ export function planJoinInto<P extends ProgramBuilder>(
   }
   planProcess(ctx, process, options.linux, terminal?.peer, scratch);
   return { program, warnings: ctx.warnings };
-}
-
-/** Into the pid namespace, and the cgroup; where the kernel refuses the cgroup, the parent moves the process. */
-function planClone(ctx: PlanContext, cgroup: boolean, scratch: Cell): void {
-  const { program } = ctx;
-  const pid = program.cell('pid');
-  const child = program.label('process');
-  const args = (flags: number | bigint, fd: typeof FD.cgroup | 0): ReturnType<typeof words> =>
-    words('clone_args', [flags, 0, 0, 0, 0, 0, 0, 0, 0, 0, fd]);
-  if (cgroup) {
-    const refused = program.label('unplaced');
-    const into = BigInt(CLONE.PARENT) | CLONE.INTO_CGROUP;
-    program.call('clone3', [args(into, FD.cgroup), CLONE_ARGS_SIZE], {
-      store: pid,
-      tolerate: ['EBUSY', 'EOPNOTSUPP', 'EACCES', 'ENOENT'],
-      goto: refused,
-    });
-    program.jumpIf(valueIn(pid), '==', 0, child);
-    program.notify(TAG.INIT, valueIn(pid));
-    program.call('exit_group', [0]);
-    program.place(refused);
-  }
-  const unplaced = program.label('unplacedProcess');
-  program.call('clone3', [args(CLONE.PARENT, 0), CLONE_ARGS_SIZE], { store: pid });
-  program.jumpIf(valueIn(pid), '==', 0, unplaced);
-  program.notify(cgroup ? TAG.INIT_UNPLACED : TAG.INIT, valueIn(pid));
-  program.call('exit_group', [0]);
-  program.place(unplaced);
-  if (cgroup) waitForParent(program, scratch, 'until it is in its cgroup');
-  program.place(child);
 }
 
 /** What of the options of `create` matters here. */

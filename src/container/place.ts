@@ -1,0 +1,42 @@
+/**
+ * Getting a further process of a container where it belongs: its cgroup and its cgroup namespace.
+ *
+ * @module
+ */
+
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { errnoText } from '../cli/present.ts';
+import { errnoOf, RuntsError } from '../errors.ts';
+import { takesCgroupNamespace } from '../plan/hook.ts';
+import type { ContainerState } from './state.ts';
+
+/** Adds the descriptor that {@link takesCgroupNamespace} asks for; nothing when init is gone, which the plan meets first. */
+export function openCgroupNamespace(state: ContainerState, handed: Record<string, number>): void {
+  if (state.init === null || !takesCgroupNamespace(state.namespaces)) return;
+  handed.cgroupNamespace = openSync(`/proc/${state.init.pid}/ns/cgroup`, 'r');
+}
+
+/** A v2 cgroup with children holds no process: then init's own cgroup serves, as with the other runtimes. */
+export function place(pid: number, path: string, state: ContainerState): void {
+  try {
+    writeFileSync(`${path}/cgroup.procs`, String(pid));
+  } catch (error) {
+    if (errnoOf(error) !== 'EBUSY' || state.init === null || state.cgroup === null)
+      throw cgroupFailure(path, error);
+    const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${state.init.pid}/cgroup`, 'utf8'))?.[1] ?? '';
+    const fallback = `${state.cgroup.mountpoint}${own}`;
+    try {
+      writeFileSync(`${fallback}/cgroup.procs`, String(pid));
+    } catch (second) {
+      throw cgroupFailure(fallback, second);
+    }
+  }
+}
+
+function cgroupFailure(path: string, error: unknown): RuntsError {
+  return new RuntsError('E_CGROUP', `write ${path}/cgroup.procs: ${errnoText(error)}`, {
+    syscall: 'write',
+    errno: errnoOf(error),
+    cause: error,
+  });
+}
