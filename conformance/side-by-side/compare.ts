@@ -9,20 +9,16 @@ import type { Outcome } from './side.ts';
 
 /** A difference that is meant, with the reason. */
 export interface Known {
-  /** Names it in the results. */
-  readonly name: string;
-  /** From which runtime. */
-  readonly from: 'runc' | 'crun';
-  /**
-   * Who is right: `runts` (the specification or its newer version says so), `free` (the specification leaves it open),
-   * `other`: runts can't do otherwise.
-   */
-  readonly right: 'runts' | 'free' | 'other';
+  /** From which runtimes. */
+  readonly from: readonly string[];
+  /** What the specification says: `runts`: as runts does; `free`: nothing, each may do as it likes. */
+  readonly right: 'runts' | 'free';
   readonly why: string;
-  /** Which lines of {@link differences}: `runts| section: line` or `other| section: line`. */
-  readonly lines: RegExp;
-  /** In which configs only. */
-  readonly when?: (spec: TestSpec) => boolean;
+  /**
+   * Which lines: `runts| section: line` or `other| section: line`. Where it depends on the config, undefined when it
+   * can't be in this one.
+   */
+  readonly lines: RegExp | ((spec: TestSpec) => RegExp | undefined);
 }
 
 /** What two outcomes don't have in common. A container that did not come up differs in that alone. */
@@ -45,12 +41,15 @@ export function judge(
   spec: TestSpec,
   found: readonly string[],
 ): Verdict {
-  const fitting = table.filter((entry) => entry.from === from && (entry.when?.(spec) ?? true));
+  const fitting = table.flatMap((entry) => {
+    const lines = typeof entry.lines === 'function' ? entry.lines(spec) : entry.lines;
+    return entry.from.includes(from) && lines !== undefined ? [{ entry, lines }] : [];
+  });
   const known = new Set<Known>();
   const unknown = found.filter((line) => {
-    const entry = fitting.find(({ lines }) => lines.test(line));
-    if (entry !== undefined) known.add(entry);
-    return entry === undefined;
+    const fit = fitting.find(({ lines }) => lines.test(line));
+    if (fit !== undefined) known.add(fit.entry);
+    return fit === undefined;
   });
   return { unknown, known: [...known] };
 }

@@ -35,7 +35,11 @@ export function someOf<T>(list: readonly T[], least = 0): fc.Arbitrary<T[]> {
   return fc.shuffledSubarray([...list], { minLength: least, maxLength: Math.min(list.length, 6) });
 }
 
-/** In the order of a list, so that none contradicts an earlier one by chance of order. */
+/** One of each of some rows. */
+function oneOfEach(rows: readonly (readonly string[])[], most: number): fc.Arbitrary<string[]> {
+  return inOrder(rows, most).chain((some) => fc.tuple(...some.map((row) => fc.constantFrom(...row))));
+}
+
 function inOrder<T>(list: readonly T[], most: number): fc.Arbitrary<T[]> {
   return fc.subarray([...list], { maxLength: most });
 }
@@ -75,19 +79,21 @@ export const capabilities = fc
     ineffective: fc.subarray(CAPABILITIES, { maxLength: 3 }),
     inheritable: fc.boolean(),
     ambient: sometimes(40, fc.subarray([...CAPABILITIES, ...EXTRA])),
-    which: sometimes(5, someOf(['bounding', 'permitted', 'effective', 'inheritable', 'ambient'])),
+    absent: sometimes(15, someOf(['bounding', 'effective', 'inheritable'])),
   })
-  .map(({ bounding, dropped, ineffective, inheritable, ambient, which }) => {
+  .map(({ bounding, dropped, ineffective, inheritable, ambient, absent }) => {
     const permitted = bounding.filter((name) => !dropped.includes(name));
+    const inherits = inheritable && absent?.includes('inheritable') !== true;
     const sets = {
       bounding,
       permitted,
       effective: permitted.filter((name) => !ineffective.includes(name)),
       inheritable: inheritable ? permitted : undefined,
-      ambient: inheritable ? ambient?.filter((name) => permitted.includes(name)) : undefined,
+      // Not without the inheritable set: the kernel's rule.
+      ambient: inherits ? ambient?.filter((name) => permitted.includes(name)) : undefined,
     };
     return Object.fromEntries(
-      Object.entries(sets).filter(([name, set]) => set !== undefined && !which?.includes(name)),
+      Object.entries(sets).filter(([name, set]) => set !== undefined && !absent?.includes(name)),
     );
   });
 
@@ -130,11 +136,25 @@ export const limits = fc
   )
   .map((list) => list.filter(({ type }, i) => list.findIndex((other) => other.type === type) === i));
 
+/** Of each row at most one: runtimes differ in which of two that contradict each other wins. */
 const FLAGS = [
-  ...['ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'noatime', 'relatime', 'strictatime'],
-  ...['nodiratime', 'sync', 'dirsync', 'defaults'],
+  ['ro', 'rw'],
+  ['nosuid', 'suid'],
+  ['nodev', 'dev'],
+  ['noexec', 'exec'],
+  ['noatime', 'relatime', 'strictatime'],
+  ['nodiratime', 'diratime'],
+  ['sync'],
+  ['dirsync'],
+  ['defaults'],
 ];
-const RECURSIVE = ['rro', 'rnosuid', 'rnodev', 'rnoexec', 'rnoatime', 'rrw', 'rstrictatime', 'rrelatime'];
+const RECURSIVE = [
+  ['rro', 'rrw'],
+  ['rnosuid', 'rsuid'],
+  ['rnodev', 'rdev'],
+  ['rnoexec', 'rexec'],
+  ['rnoatime', 'rrelatime', 'rstrictatime'],
+];
 const PROPAGATION = [
   'private',
   'rprivate',
@@ -157,9 +177,9 @@ const bindSource = (type: string): string => `${SIDE}/source/${type}`;
 const options = (most: number): fc.Arbitrary<string[]> =>
   fc
     .tuple(
-      inOrder(FLAGS, most),
+      oneOfEach(FLAGS, most),
       sometimes(25, fc.constantFrom(...PROPAGATION)),
-      sometimes(20, inOrder(RECURSIVE, 2)),
+      sometimes(20, oneOfEach(RECURSIVE, 2)),
     )
     .map(([flags, propagation, recursive]) => [
       ...flags,
@@ -195,7 +215,7 @@ const tmpfs: fc.Arbitrary<Mount> = fc
   }));
 
 const overlay: fc.Arbitrary<Mount> = fc
-  .record({ destination: fc.constantFrom(...FOLDER_PLACES), options: inOrder(FLAGS, 2) })
+  .record({ destination: fc.constantFrom(...FOLDER_PLACES), options: oneOfEach(FLAGS, 2) })
   .map(({ destination, options: rest }) => ({
     destination,
     type: 'overlay',
@@ -205,11 +225,11 @@ const overlay: fc.Arbitrary<Mount> = fc
 
 export const mounts: fc.Arbitrary<Mount[]> = fc.array(
   fc.oneof(
-    { weight: 8, arbitrary: tmpfs },
-    { weight: 8, arbitrary: bind(['folder', 'tree', 'link'], FOLDER_PLACES) },
-    { weight: 4, arbitrary: bind(['file', 'private'], FILE_PLACES) },
+    { weight: 16, arbitrary: tmpfs },
+    { weight: 16, arbitrary: bind(['folder', 'tree', 'link'], FOLDER_PLACES) },
+    { weight: 8, arbitrary: bind(['file', 'private'], FILE_PLACES) },
     { weight: 1, arbitrary: bind(['folder', 'missing'], FILE_PLACES) },
-    { weight: 2, arbitrary: overlay },
+    { weight: 4, arbitrary: overlay },
   ),
   { minLength: 1, maxLength: 4, size: 'max' },
 );
@@ -273,7 +293,7 @@ export const hooks: fc.Arbitrary<Hooks> = fc
   .array(
     fc.record({
       name: fc.constantFrom(...KINDS),
-      ending: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(3) }),
+      ending: fc.oneof({ weight: 24, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(3) }),
       env: fc.constantFrom([PATH], [PATH, 'HOOK=1', 'HOOK_EMPTY=']),
     }),
     { minLength: 1, maxLength: 4, size: 'max' },

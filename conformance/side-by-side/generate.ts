@@ -6,7 +6,9 @@
  *
  * @module
  */
+import { resolve } from 'node:path';
 import fc from 'fast-check';
+import type { User } from '../../src/spec/types.ts';
 import { baseConfig, type TestSpec } from '../../test/harness/config.ts';
 import {
   CAPABILITIES,
@@ -52,11 +54,14 @@ const FEATURES = fc.record({
     40,
     someOf(['HOME=', 'HOME=/nowhere', 'A=1', 'A=2', 'EMPTY=', 'SPACE=a b', 'Ü=ü', 'PATH=/usr/bin:/bin']),
   ),
-  cwd: sometimes(
-    35,
-    fc.constantFrom('/tmp', '/home/user', '/made/here', '/link', '/opt/up', '/root', '/opt/file'),
+  cwd: sometimes(35, fc.constantFrom('/tmp', '/home/user', '/made/here', '/link', '/opt/up', '/root')),
+  program: sometimes(
+    10,
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom('/bin/sh', '/link/../../bin/sh') },
+      { weight: 1, arbitrary: fc.constantFrom('/opt/program', 'missing', '/opt') },
+    ),
   ),
-  program: sometimes(10, fc.constantFrom('/bin/sh', '/link/../../bin/sh', '/opt/program', 'missing', '/opt')),
   code: fc.constantFrom(0, 1, 42, 255),
   tries: fc.boolean(),
   capabilities: sometimes(60, capabilities),
@@ -90,7 +95,9 @@ export const CONFIG: fc.Arbitrary<TestSpec> = FEATURES.map(build);
 
 function build(features: Features): TestSpec {
   const spec = baseConfig();
-  const has = (type: string): boolean => spec.linux.namespaces.some((one) => one.type === type);
+  // What a config sets in a namespace that others join would stay.
+  const has = (type: string): boolean =>
+    spec.linux.namespaces.some((one) => one.type === type && one.path === undefined);
   setNamespaces(spec, features);
   setProcess(spec, features);
   spec.root.readonly = features.readonly;
@@ -114,10 +121,11 @@ function build(features: Features): TestSpec {
     ...(features.masked ?? []),
     ...(features.readonlyPaths ?? []),
     ...(spec.linux.devices ?? []).map(({ path }) => path),
-  ].filter((path) => !/^\/(proc|sys|dev|dev\/pts|dev\/mqueue|sys\/fs\/cgroup)$/.test(path));
+  ]
+    .map((path) => resolve('/', path))
+    .filter((path) => !/^\/(proc|sys|dev|dev\/pts|dev\/mqueue|sys\/fs\/cgroup)$/.test(path));
   const { program = 'sh', code, tries } = features;
-  const others = [...new Set(places)].map((path) => (path.startsWith('/') ? path : `/${path}`));
-  spec.process.args = [program, '-c', PROBE, 'probe', String(code), tries ? '1' : '0', ...others];
+  spec.process.args = [program, '-c', PROBE, 'probe', String(code), tries ? '1' : '0', ...new Set(places)];
   // Without what is undefined.
   return JSON.parse(JSON.stringify(spec)) as TestSpec;
 }
@@ -136,9 +144,18 @@ function setNamespaces(spec: TestSpec, { namespaces: kinds, mapping: map }: Feat
   spec.linux.gidMappings = map;
 }
 
+/** Ids that are not mapped are an error under every runtime. */
+function mapped(user: User, mappings: Features['mapping']): User {
+  if (mappings === undefined) return user;
+  const end = Math.max(...mappings.map(({ containerID, size }) => containerID + size));
+  const id = (given: number): number => (given < end ? given : 1000);
+  const additionalGids = user.additionalGids?.filter((gid) => gid < end);
+  return { ...user, uid: id(user.uid), gid: id(user.gid), additionalGids };
+}
+
 function setProcess(spec: TestSpec, features: Features): void {
   const { process } = spec;
-  if (features.user !== undefined) process.user = features.user;
+  if (features.user !== undefined) process.user = mapped(features.user, features.mapping);
   process.env.push(...(features.env ?? []));
   process.cwd = features.cwd ?? '/';
   if (features.capabilities !== undefined) process.capabilities = features.capabilities;

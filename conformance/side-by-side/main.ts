@@ -42,13 +42,17 @@ export async function run(args: string[]): Promise<number> {
   const failures = found.filter(({ unknown }) => unknown.length > 0);
   const count = (what: string): string => `${what} ${found.filter(({ ran }) => ran === what).length}`;
   process.stdout.write(`${['both', 'one', 'none'].map(count).join(', ')}; ${failures.length} differ\n`);
-  const lines = new Map<string, number>();
-  for (const { from, unknown } of failures) {
-    for (const line of unknown) lines.set(`${from} ${line}`, (lines.get(`${from} ${line}`) ?? 0) + 1);
+  const lines = new Map<string, string[]>();
+  for (const { from, path, unknown } of failures) {
+    for (const line of unknown) {
+      const key = `${from} ${line}`;
+      lines.set(key, [...(lines.get(key) ?? []), path]);
+    }
   }
   if (values.all) {
-    for (const [line, number] of [...lines].sort((a, b) => b[1] - a[1]))
-      process.stdout.write(`${number} ${line}\n`);
+    for (const [line, paths] of [...lines].sort((a, b) => b[1].length - a[1].length)) {
+      process.stdout.write(`${paths.length} ${line} @${paths.slice(0, 12)}\n`);
+    }
     for (const { from, path, ran, messages } of found) {
       if (ran === 'none')
         process.stdout.write(`none ${path} ${from}: ${messages.map((m) => m.slice(-200)).join(' #### ')}\n`);

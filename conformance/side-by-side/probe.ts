@@ -31,9 +31,9 @@ echo @status; cat status
 echo @stat; read -r l <stat; echo "$l"
 echo @mounts; cat mountinfo
 echo @links; ls -l ns fd
-echo @streams; stat -L -c "%n %a %u:%g" fd/0 fd/1 fd/2
-echo @devices; stat -c "%N %A %u:%g %t:%T" /dev/* /dev/pts/* / /dev /proc /sys /tmp
-echo @places; stat -c "%N %F %a %u:%g %t:%T" "$@"
+echo @streams; stat -L -c "%n %u:%g" fd/0 fd/1 fd/2
+echo @devices; stat -c "%N|%F|%a|%u:%g|%t:%T" /dev/* /dev/pts/* / /dev /proc /sys /tmp
+echo @places; stat -c "%N|%F|%a|%u:%g|%t:%T" "$@"
 echo @content; ls -A "$@"
 echo @network; ip -o addr
 echo @write; for f in / "$@"; do
@@ -57,7 +57,15 @@ export function isComplete(output: string): boolean {
 /** Lines of a probe's output, each `section: line`, with what is by chance left out. */
 export function normalise(output: string): string[] {
   const { end: _, ...sections } = sectionsOf(output);
-  const { environment = '', status = '', stat = '', mounts = '', links = '' } = sections;
+  const {
+    environment = '',
+    status = '',
+    stat = '',
+    mounts = '',
+    links = '',
+    devices = '',
+    places = '',
+  } = sections;
   const replaced: Sections = {
     ...sections,
     environment: environment.split('\0').join('\n').trim(),
@@ -65,6 +73,8 @@ export function normalise(output: string): string[] {
     stat: statOf(stat),
     mounts: mountsOf(mounts),
     links: linksOf(links),
+    devices: filesOf(devices),
+    places: filesOf(places),
   };
   return Object.entries(replaced).flatMap(([name, text]) =>
     text
@@ -89,16 +99,41 @@ function statOf(line: string): string {
   return `${leads} terminal ${at(7)} priority ${at(18)} ${at(19)} ${at(40)} ${at(41)}`;
 }
 
-/** By place; mounts on one place in their order. Numbers of mounts, devices and peer groups are by chance. */
+const ATIME = /^(no|rel|strict)atime$/;
+
+/**
+ * Field by field, by place; mounts on one place in their order. Numbers of mounts, devices and peer groups are by chance.
+ */
 function mountsOf(text: string): string {
-  return parseMountinfo(text)
-    .map(({ point, root, type, source, options, superOptions, propagation }) =>
-      [point, root, type, source, options.join(), superOptions.sort().join(), propagation.join()]
-        .join(' ')
-        .trimEnd(),
-    )
-    .sort()
-    .join('\n');
+  const count = new Map<string, number>();
+  const lines = parseMountinfo(text).flatMap((mount) => {
+    const { point, root, type, source, options, superOptions, propagation } = mount;
+    const number = (count.get(point) ?? 0) + 1;
+    count.set(point, number);
+    const place = number === 1 ? point : `${point} (${number})`;
+    const [access, ...flags] = options;
+    const rest = superOptions.filter((option) => option !== 'rw' && option !== 'ro');
+    return [
+      `${place} is ${type} ${source} ${root}`,
+      `${place} is ${access}`,
+      `${place} has ${flags.filter((flag) => !ATIME.test(flag)).join()}`,
+      `${place} does ${flags.find((flag) => ATIME.test(flag)) ?? 'strictatime'}`,
+      `${place} propagates ${propagation.join()}`,
+      `${place} below is ${superOptions.includes('rw') ? 'rw' : 'ro'}`,
+      `${place} below has ${rest.sort().join()}`,
+    ];
+  });
+  return lines.sort().join('\n');
+}
+
+/** Field by field. */
+function filesOf(text: string): string {
+  const lines = text.split('\n').flatMap((line) => {
+    const [name, kind, mode, owner, device] = line.split('|');
+    if (device === undefined) return [line];
+    return [`${name} is ${kind} ${device}`, `${name} mode ${mode}`, `${name} owner ${owner}`];
+  });
+  return lines.join('\n');
 }
 
 /** Whether each namespace is this process's; which descriptors are open. */

@@ -6,7 +6,9 @@
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  fchownSync,
   lchownSync,
   lstatSync,
   mkdirSync,
@@ -124,9 +126,9 @@ function restore(folder: string, before: ReadonlyMap<string, Entry>): string[] {
     if (JSON.stringify(was) === JSON.stringify(now)) continue;
     const { mode, uid, gid, text } = now;
     if (path === HOOKS) found.push(...hookLines(text).reverse());
-    found.push(
-      `left: ${path} ${mode.toString(8)} ${uid}:${gid} ${path === HOOKS ? '' : text.replaceAll('\n', '|')}`,
-    );
+    const content = path === HOOKS ? '' : text.replaceAll('\n', '|');
+    found.push(`left: ${path} is ${(mode >> 12).toString(8)} ${content}`);
+    found.push(`left: ${path} mode ${(mode & 0o7777).toString(8)}`, `left: ${path} owner ${uid}:${gid}`);
     if (was === undefined) {
       rmSync(join(folder, path), { recursive: true });
       continue;
@@ -143,10 +145,15 @@ function restore(folder: string, before: ReadonlyMap<string, Entry>): string[] {
   return found.reverse();
 }
 
+/** The runtime's errors; where there are none, what the container printed last. */
+function said(stderr: string, stdout: string): string {
+  const errors = stderr.split('\n').filter((line) => line !== '' && !line.includes('level=warning'));
+  return errors.length > 0 ? errors.join('; ') : `nothing; the container: ${stdout.slice(-300)}`;
+}
+
 /** Whether a runtime complains of something; warnings are free. */
 function complaint(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line !== '' && !line.includes('level=warning'));
-  return lines.length === 0 ? 'nothing' : 'an error';
+  return said(stderr, '').startsWith('nothing;') ? 'nothing' : 'an error';
 }
 
 /** The lines of a log that hooks wrote, the state they got among them, without what is by chance. */
@@ -157,7 +164,8 @@ function hookLines(log: string): string[] {
     .map((line) => {
       if (!line.startsWith('{')) return `hooks: ${line}`;
       const { pid, ociVersion: _, ...state } = JSON.parse(line) as Record<string, unknown>;
-      const known = ['id', 'status', 'bundle', 'annotations'].map((key) => [key, state[key]]);
+      const notes = Object.entries((state.annotations ?? {}) as object).sort();
+      const known = [...['id', 'status', 'bundle'].map((key) => [key, state[key]]), ['annotations', notes]];
       return `hooks: state ${JSON.stringify(Object.fromEntries(known))} ${Number(pid) > 0 ? 'with a pid' : 'without'}`;
     });
 }
@@ -181,15 +189,17 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
   makeSources(join(folder, 'source'));
   const roots = { plain: makeRoot(join(bundle, 'plain'), 0), mapped: makeRoot(join(bundle, 'mapped'), BASE) };
   const before = { plain: entriesOf(roots.plain), mapped: entriesOf(roots.mapped) };
-  // Some runtimes give the standard streams to the container's user: not the world's null device.
-  const input = openSync(join(folder, 'input'), 'w+');
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
   const [file, ...first] = runtime.command;
 
   const execute = (id: string): Promise<{ code: number; stdout: string; stderr: string }> =>
     new Promise((done, fail) => {
+      // Runtimes give the standard streams to the container's user: not the world's null device.
+      const input = openSync(join(folder, 'input'), 'w+');
+      fchownSync(input, 0, 0);
       const argv = [...first, '--root', root, 'run', '--bundle', bundle, id];
       const child = spawn(file!, argv, { env, cwd: folder, stdio: [input, 'pipe', 'pipe'] }) as Child;
+      closeSync(input);
       const output = { stdout: '', stderr: '' };
       for (const name of ['stdout', 'stderr'] as const) {
         child[name].setEncoding('utf8').on('data', (text: string) => {
@@ -228,6 +238,7 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
       const left = restore(roots[kind], before[kind]);
       const plain = (line: string): string =>
         line
+          .replace(/time="[^"]*" /g, '')
           .replaceAll(`/${TOKEN}/${id}`, '/CGROUP')
           .replaceAll(id, 'ID')
           .replace(new RegExp(`[^\\s"',=:]*/${folder.split('/').at(-1)}\\b`, 'g'), 'SIDE');
@@ -237,7 +248,7 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
         ? [`exit: ${code}`, `says: ${complaint(stderr)}`, ...normalise(stdout), ...left]
         : [`exit: ${code}`];
       lines.push(...hookLines(hooks));
-      return { ran, message: plain((stderr + stdout.slice(-300)).trim()), lines: lines.map(plain) };
+      return { ran, message: plain(said(stderr, stdout)), lines: lines.map(plain) };
     },
   };
 }
