@@ -49,6 +49,7 @@ const ATTRIBUTES: readonly (readonly [options: string[], present: string[], abse
   [['noatime', 'relatime'], ['relatime'], ['noatime']],
   [['strictatime'], [], ['relatime', 'noatime']],
   [['strictatime', 'noatime'], ['noatime'], ['relatime']],
+  [['strictatime', 'rnoatime'], ['noatime'], ['relatime']],
   [['nodiratime'], ['nodiratime'], []],
   [['nodiratime', 'diratime'], [], ['nodiratime']],
   [['nosuid', 'nodev', 'noexec', 'ro', 'noatime'], ['nosuid', 'nodev', 'noexec', 'ro', 'noatime'], []],
@@ -131,6 +132,7 @@ for (const runtime of runtimes()) {
       rnodiratime: ['rnodiratime'],
       rnosymfollow: ['rnosymfollow'],
       mixed: ['rro', 'rnosuid', 'nodev'],
+      stricter: ['rro', 'rw'],
     };
     const seen = look(
       t,
@@ -166,6 +168,8 @@ for (const runtime of runtimes()) {
       ['ro', 'nosuid', 'nodev'].map((name) => of('/mixed/below').includes(name)),
       [true, true, false],
     );
+    // What is for the tree comes last, whatever the order.
+    for (const point of ['/stricter', '/stricter/below']) assert.ok(of(point).includes('ro'), point);
     assert.match(seen.top!, /Read-only file system/);
     assert.equal(seen.below, 'ok');
     assert.match(seen.rro!, /Read-only file system/);
@@ -299,7 +303,7 @@ for (const runtime of runtimes()) {
     const seen = look(
       t,
       runtime,
-      { stat: 'stat -c "%a" /strict /open /told' },
+      { stat: 'stat -c "%a" /strict /open /told /dev/new' },
       {
         own: (rootfs) => {
           mkdirSync(join(rootfs, 'strict'), { mode: 0o700 });
@@ -307,13 +311,13 @@ for (const runtime of runtimes()) {
           mkdirSync(join(rootfs, 'told'), { mode: 0o700 });
         },
         config: (spec) => {
-          for (const destination of ['/strict', '/open'])
+          for (const destination of ['/strict', '/open', '/dev/new'])
             spec.mounts.push({ destination, type: 'tmpfs', source: 'tmpfs' });
           spec.mounts.push({ destination: '/told', type: 'tmpfs', source: 'tmpfs', options: ['mode=0555'] });
         },
       },
     );
-    assert.equal(seen.stat, '700\n755\n555');
+    assert.equal(seen.stat, '700\n755\n555\n1777');
   });
 
   it('file systems of the kernel, and overlay', (t) => {

@@ -162,12 +162,12 @@ export function planBind(ctx: PlanContext, parsed: ParsedMount, input: BindInput
 /** What is to be changed of a bind mount: nothing but what the options say, so that locked flags stay. */
 function attributeChanges(ctx: PlanContext, { mount, options, field }: ParsedMount): MountChange[] {
   const { recursiveSet, recursiveClear, set, clear } = options;
-  const changes: MountChange[] = [];
+  const changes: MountChange[] = [{ set, clear }];
+  // Last, as with runc and crun: a tree that is to be read-only is, whatever the options say of its top.
   if (recursiveSet !== 0 || recursiveClear !== 0) {
     requireMountSetattr(ctx, `${field}.options`, 'an option for all mounts of a tree');
     changes.push({ set: recursiveSet, clear: recursiveClear, recursive: true });
   }
-  changes.push({ set, clear });
   if (hasMountSetattr(ctx) && holdsHostCgroups(ctx, mount, options))
     changes.push({ set: MOUNT_ATTR.RDONLY, recursive: true });
   return changes;

@@ -79,7 +79,7 @@ export function planFileSystem(ctx: PlanContext, parsed: ParsedMount, around: Mo
   const { root } = around;
   const { mount, options } = parsed;
   const type = fileSystemType(parsed);
-  let flags = oldFlags(options.set | options.recursiveSet) | options.flags;
+  let flags = oldFlags(newAttributes(options)) | options.flags;
   if (options.remount) {
     planRemount(ctx, parsed, around, flags);
     return;
@@ -105,6 +105,16 @@ export function planFileSystem(ctx: PlanContext, parsed: ParsedMount, around: Mo
   program.call('close', [valueIn(root.target)]);
   if (readonlyLater) planReadonlyLater(ctx, root, around);
   program.call('close', [valueIn(root.tree)]);
+}
+
+/** Attributes of a new mount, which is the whole of its tree: recursive ones come last, as for bind mounts. */
+function newAttributes({ set, recursiveSet, recursiveClear }: MountOptions): number {
+  return (set & ~recursiveClear) | recursiveSet;
+}
+
+/** Whether a mount looks at the folder that it covers, and whether that was there: a tmpfs, unless told otherwise. */
+export function takesAfterTarget(type: string, { options }: ParsedMount): boolean {
+  return type === 'tmpfs' && (options.copyUp || !options.data.some(({ key }) => key === 'mode'));
 }
 
 /** The options for the file system itself. */
@@ -275,7 +285,7 @@ function planHostPlace(
   if (path === null) planNothing(program, root.tree);
   else program.call('open_tree', [AT.FDCWD, path, cloneTree(true)], { store: root.tree });
   // The host's: to be seen, but not to be changed (CVE-2023-25809).
-  const set = options.set | options.recursiveSet | (own ? 0 : MOUNT_ATTR.RDONLY);
+  const set = newAttributes(options) | (own ? 0 : MOUNT_ATTR.RDONLY);
   const clear = (set & MOUNT_ATTR._ATIME) === 0 ? 0 : MOUNT_ATTR._ATIME;
   planAttach(ctx, root.tree, root.target, [{ set, clear, recursive: true }]);
   program.call('close', [valueIn(root.tree)]);

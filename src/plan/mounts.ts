@@ -10,7 +10,7 @@ import { RuntsError } from '../errors.ts';
 import type { Mount, Spec } from '../spec/types.ts';
 import type { ParsedMount, Sources } from './bind.ts';
 import { checkBind, isBind, planBind, planFewDescriptors, planSources } from './bind.ts';
-import { checkFileSystem, fileSystemType, planFileSystem } from './file-systems.ts';
+import { checkFileSystem, fileSystemType, planFileSystem, takesAfterTarget } from './file-systems.ts';
 import { MountMappings } from './idmap.ts';
 import { hasMountSetattr } from './mount-attributes.ts';
 import { parseMountOptions } from './mount-options.ts';
@@ -201,7 +201,14 @@ function planTarget(
     }
     const name = path.slice('dev/'.length);
     if (known.dev !== undefined && path.startsWith('dev/') && !name.includes('/')) {
-      ctx.program.call('mkdirat', [valueIn(known.dev), name, 0o755], { tolerate: ['EEXIST'] });
+      const { program } = ctx;
+      const folder = [valueIn(known.dev), name, 0o755] as const;
+      if (takesAfterTarget(type, parsed)) {
+        const there = program.label('there');
+        program.call('mkdirat', folder, { tolerate: ['EEXIST'], goto: there });
+        program.set(root.made, 1);
+        program.place(there);
+      } else program.call('mkdirat', folder, { tolerate: ['EEXIST'] });
       root.openBelow(known.dev, name);
       return;
     }
