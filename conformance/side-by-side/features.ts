@@ -146,7 +146,6 @@ const FLAGS = [
   ['nodiratime', 'diratime'],
   ['sync'],
   ['dirsync'],
-  ['defaults'],
 ];
 const RECURSIVE = [
   ['rro', 'rrw'],
@@ -301,8 +300,10 @@ export const hooks: fc.Arbitrary<Hooks> = fc
   .map((list) => {
     const made: Partial<Record<string, Hook[]>> = {};
     for (const [number, { name, ending, env }] of list.entries()) {
+      // A container that is ended for its poststart hook says more or less by chance.
+      const end = name === 'poststart' ? 0 : ending;
       made[name] ??= [];
-      made[name].push(hook(name, number, ending, env));
+      made[name].push(hook(name, number, end, env));
     }
     return made as Hooks;
   });

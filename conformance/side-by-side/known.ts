@@ -22,14 +22,42 @@ function real(path: string): string {
     .replace(/^\/var\/run(?=\/|$)/, '/run');
 }
 
+/** An expression for any of some paths, as the config has them and as they are. */
+function anyOf(paths: readonly string[]): string {
+  const names = paths.flatMap((path) => [real(path), resolve('/', path)]);
+  const escaped = [...new Set(names)].map((path) => path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return `(${escaped.join('|')})`;
+}
+
 /** Lines of a section about one of some paths; undefined when there is none. */
 function at(section: string, paths: readonly string[], what: string, below = false): RegExp | undefined {
   if (paths.length === 0) return undefined;
-  const names = paths.flatMap((path) => [real(path), resolve('/', path)]);
-  const escaped = [...new Set(names)].map((path) => path.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(
-    `^(runts|other)\\| ${section}: '?(${escaped.join('|')})'?${below ? '(/\\S*)?' : ''}( \\(\\d+\\))? (${what})`,
-  );
+  const place = `${anyOf(paths)}${below ? '(/\\S*)?' : ''}`;
+  return new RegExp(`^(runts|other)\\| ${section}: '?${place}'?( \\(\\d+\\))? (${what})`);
+}
+
+/** What the probe says when it tries to write at some paths; undefined when there is none. */
+function writing(paths: readonly string[]): RegExp | undefined {
+  if (paths.length === 0) return undefined;
+  const told = "(wrote |probe: line \\d+: can't create |rm: can't remove ')";
+  return new RegExp(`^(runts|other)\\| write: ${told}${anyOf(paths)}(/\\S*)?`);
+}
+
+/** What it says when it can't look into them. */
+function reading(paths: readonly string[]): RegExp | undefined {
+  if (paths.length === 0) return undefined;
+  return new RegExp(`^(runts|other)\\| content: ls: can't open '${anyOf(paths)}': Permission denied$`);
+}
+
+/** What it tries in /tmp, where that is one of some paths. */
+function trying(paths: readonly string[]): RegExp | undefined {
+  return paths.some((path) => real(path) === '/tmp') ? /^(runts|other)\| tries: / : undefined;
+}
+
+/** Lines that fit any of some patterns. */
+function either(...patterns: readonly (RegExp | undefined)[]): RegExp | undefined {
+  const given = patterns.flatMap((pattern) => (pattern === undefined ? [] : [`(${pattern.source})`]));
+  return given.length === 0 ? undefined : new RegExp(given.join('|'));
 }
 
 const masked = (spec: TestSpec): string[] => spec.linux.maskedPaths ?? [];
@@ -37,6 +65,10 @@ const readonlyPaths = (spec: TestSpec): string[] => spec.linux.readonlyPaths ?? 
 const mountsWith = (spec: TestSpec, fits: (mount: Mount, options: string[]) => boolean): string[] =>
   spec.mounts.filter((mount) => fits(mount, mount.options ?? [])).map(({ destination }) => destination);
 const hasUser = (spec: TestSpec): boolean => spec.linux.namespaces.some(({ type }) => type === 'user');
+
+const isTree = ({ source }: Mount): boolean => source === `${SIDE}/source/tree`;
+const isBind = (options: readonly string[]): boolean => options.some((option) => /^r?bind$/.test(option));
+const RECURSIVE = /^r(ro|rw|(no)?(suid|dev|exec)|(no|rel|strict)atime)$/;
 
 const PROPAGATION = /^r?(private|shared|slave|unbindable)$/;
 
@@ -49,7 +81,7 @@ export const KNOWN: readonly Known[] = [
       at(
         'mounts',
         masked(spec),
-        'is tmpfs (none|tmpfs) /$|has (nosuid,nodev,noexec)?$|below is r[ow]$|below has (gid=\\d+)?,?(nr_inodes=1)?,?(size=[04]k)?,?(uid=\\d+)?$',
+        'is (tmpfs|overlay) (none|tmpfs|overlay) /$|has (nosuid|nodev|noexec)$|below is r[ow]$|below has (gid=\\d+)?,?(nr_inodes=1)?,?(size=[04]k)?,?(uid=\\d+)?$',
       ),
   },
   {
@@ -60,14 +92,14 @@ export const KNOWN: readonly Known[] = [
       at(
         'mounts',
         masked(spec),
-        'is \\S+ \\S+ \\S*/null$|is r[ow]$|has (nosuid)?(,noexec)?$|does (rel|strict)atime$|below has (mode=755|mode=755,size=65536k)$',
+        'is \\S+ \\S+ \\S*/null$|is r[ow]$|has (nosuid|nodev|noexec)$|does \\S+$|below (has|is) ',
       ),
   },
   {
     from: CRUN,
     right: 'free',
     why: 'a read-only path keeps nosuid, nodev and noexec of what it lies on, as with runc; crun drops them',
-    lines: (spec) => at('mounts', readonlyPaths(spec), 'has (nosuid)?,?(nodev)?,?(noexec)?$'),
+    lines: (spec) => at('mounts', readonlyPaths(spec), 'has (nosuid|nodev|noexec)$'),
   },
   {
     from: BOTH,
@@ -77,7 +109,7 @@ export const KNOWN: readonly Known[] = [
       at(
         'mounts',
         mountsWith(spec, ({ source }) => source === `${SIDE}/source/tree`),
-        'has (nosuid)?,?(nodev)?,?(noexec)?$',
+        'has (nosuid|nodev|noexec)$',
         true,
       ),
   },
@@ -94,8 +126,85 @@ export const KNOWN: readonly Known[] = [
     why: 'runc 1.1 can’t bind its root when that is to be unbindable',
     lines: ({ linux }) =>
       /unbindable/.test(linux.rootfsPropagation ?? '')
-        ? /^other\| refused: .*error preparing rootfs: mount .* invalid argument$/
+        ? /^other\| refused: .*error preparing rootfs: mount .* invalid argument"$/
         : undefined,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'crun can’t bind anything within a root that is to be unbindable',
+    lines: ({ linux }) =>
+      /unbindable/.test(linux.rootfsPropagation ?? '')
+        ? /^other\| refused: mount .* to `\S+`: Invalid argument$/
+        : undefined,
+  },
+  {
+    from: RUNC,
+    right: 'runts',
+    why: 'the mode that a tmpfs is given holds; runc 1.1 gives it that of the folder below all the same',
+    lines: (spec) => {
+      const paths = mountsWith(spec, (_, options) => options.includes('mode=0700'));
+      return either(
+        at('(places|devices)', paths, 'mode (700|755|1777)$'),
+        reading(paths),
+        writing(paths),
+        trying(paths),
+      );
+    },
+  },
+  {
+    from: RUNC,
+    right: 'runts',
+    why: 'a read-only tmpfs that a later mount covers is read-only; runc 1.1 makes read-only what is there in the end',
+    lines: (spec) => {
+      const paths = mountsWith(spec, ({ type }, options) => type === 'tmpfs' && options.includes('ro'));
+      const covered = paths.filter(
+        (path) =>
+          spec.mounts.filter(({ destination }) => real(path).startsWith(real(destination))).length > 1,
+      );
+      return either(
+        at('mounts', covered, 'is r[ow]$'),
+        writing(covered),
+        covered.length > 0
+          ? /^other\| refused: .*mount \S+, flags: 0x[0-9a-f]+1: no such file or directory"$/
+          : undefined,
+      );
+    },
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'crun can’t bind a file with recursive attributes or propagation',
+    lines: (spec) => {
+      const paths = mountsWith(
+        spec,
+        ({ source }, options) =>
+          /\/(file|private)$/.test(source ?? '') &&
+          options.some((o) => RECURSIVE.test(o) || PROPAGATION.test(o)),
+      );
+      return paths.length > 0 ? /^other\| refused: open mount target `\S+`: Not a directory$/ : undefined;
+    },
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'a bind mount has the attributes that it asks for, in a user namespace and beside recursive ones too; with crun it hasn’t',
+    lines: (spec) =>
+      at(
+        'mounts',
+        mountsWith(
+          spec,
+          (_, options) => isBind(options) && (hasUser(spec) || options.some((o) => RECURSIVE.test(o))),
+        ),
+        'has (nosuid|nodev|noexec|nodiratime|nosymfollow)$|does (no|rel|strict)atime$|is r[ow]$',
+      ),
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'the umask is the command’s alone; with others startContainer hooks have it too',
+    lines: ({ process }) =>
+      process.user?.umask === undefined ? undefined : /^(runts|other)\| left: \/tmp\/hooks mode \d+$/,
   },
   {
     from: CRUN,
@@ -125,39 +234,194 @@ export const KNOWN: readonly Known[] = [
     from: CRUN,
     right: 'free',
     why: '/dev/core is made where the host has a /proc/kcore, as with runc; crun makes it always',
-    lines: /^other\| (devices|left): '?\/dev\/core\b/,
+    lines: /^other\| (devices|left): '?\/dev\/core'? /,
   },
   {
     from: CRUN,
     right: 'free',
     why: 'in a user namespace the host’s devices are bound as they are; crun adds noexec, which means nothing for a device',
     lines: (spec) =>
-      hasUser(spec)
-        ? /^(runts|other)\| mounts: \/dev\/(full|null|random|tty|urandom|zero) has nosuid(,noexec)?$/
-        : undefined,
+      hasUser(spec) ? /^other\| mounts: \/dev\/(full|null|random|tty|urandom|zero) has noexec$/ : undefined,
   },
   {
     from: CRUN,
     right: 'free',
     why: 'crun makes the folders of mounts with the sticky bit',
-    lines: /^(runts|other)\| left: \S+ mode 1?755$/,
+    lines: /^(runts|other)\| (source left|left|places|devices): \S+ mode 1?755$/,
   },
   {
     from: BOTH,
     right: 'free',
     why: 'files made for mounts are not executable; runc makes them with mode 755, crun with 700',
-    lines: /^(runts|other)\| left: \S+ mode (644|755|700)$/,
+    lines: /^(runts|other)\| (source )?left: \S+ mode (644|666|755|700)$/,
   },
   {
     from: CRUN,
     right: 'free',
     why: 'a tmpfs without a mode has that of the folder below it, as with runc; with crun it has the kernel’s 1777',
+    lines: (spec) => {
+      const paths = mountsWith(
+        spec,
+        ({ type }, options) => type === 'tmpfs' && !options.includes('mode=0700'),
+      );
+      return either(at('(places|devices)', paths, 'mode (755|1777)$'), writing(paths), trying(paths));
+    },
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'a read-only path is read-only with all that is mounted below; runc and crun make only its top so',
     lines: (spec) =>
-      at(
-        '(places|devices)',
-        mountsWith(spec, ({ type }, options) => type === 'tmpfs' && !options.includes('mode=0700')),
-        'mode (755|1777)$',
-      ),
+      either(at('mounts', readonlyPaths(spec), 'is r[ow]$', true), writing(readonlyPaths(spec))),
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'a path that is masked, or within one, is not made read-only with crun',
+    lines: (spec) => {
+      const both = masked(spec).filter((path) =>
+        readonlyPaths(spec).some((other) => real(other) === real(path)),
+      );
+      return at('mounts', both, '');
+    },
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'recursive attributes count for a new file system as plain ones do; runc ignores them there, crun refuses them',
+    lines: (spec) => {
+      const paths = mountsWith(
+        spec,
+        (_, options) => !isBind(options) && options.some((o) => RECURSIVE.test(o)),
+      );
+      return either(
+        at('mounts', paths, '(is r[ow]|has|does)\\b'),
+        writing(paths),
+        trying(paths),
+        paths.length > 0 ? /^other\| refused: mount_setattr `\S+`: Invalid argument$/ : undefined,
+      );
+    },
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'crun can’t set recursive attributes of atime on a bind mount',
+    lines: (spec) =>
+      mountsWith(spec, (_, options) => isBind(options) && options.some((o) => RECURSIVE.test(o))).length > 0
+        ? /^other\| refused: mount_setattr `\S+`: Invalid argument$/
+        : undefined,
+  },
+  {
+    from: RUNC,
+    right: 'runts',
+    why: 'in a user namespace runc 1.1 can’t bind a tree by halves, nor change a bind mount whose flags are locked',
+    lines: (spec) =>
+      hasUser(spec) && mountsWith(spec, (_, options) => isBind(options)).length > 0
+        ? /^other\| refused: .*error mounting \\"SIDE\/source\/\S+ to rootfs at .*: (invalid argument|operation not permitted)"$/
+        : undefined,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: '`bind` takes the top alone and `rbind` all; with crun propagation makes the one the other, and a user namespace the other the one',
+    lines: (spec) => {
+      const trees = mountsWith(
+        spec,
+        (mount, options) => isTree(mount) && (hasUser(spec) || options.some((o) => PROPAGATION.test(o))),
+      );
+      return at(
+        'mounts',
+        trees.flatMap((path) => [`${path}/inner`]),
+        '',
+      );
+    },
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'rootfsPropagation with an r holds for all mounts in the end; others set it before they mount',
+    lines: (spec) =>
+      /^r/.test(spec.linux.rootfsPropagation ?? '')
+        ? at(
+            'mounts',
+            mountsWith(spec, (_, options) => options.some((o) => PROPAGATION.test(o))),
+            'propagates ',
+          )
+        : undefined,
+  },
+  {
+    from: BOTH,
+    right: 'runts',
+    why: 'a poststop hook that fails is a warning; runc and crun call it an error',
+    lines: ({ hooks }) => (hooks?.poststop === undefined ? undefined : /^(runts|other)\| says: /),
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'in a user namespace devices are the host’s of the same path, as with runc; crun makes a file where there is none',
+    lines: (spec) =>
+      hasUser(spec) && (spec.linux.devices ?? []).length > 0
+        ? /^runts\| refused: .*linux\.devices\[\d+\]: open_tree\(.*ENOENT\)"$/
+        : undefined,
+  },
+  {
+    from: RUNC,
+    right: 'free',
+    why: 'runc can’t set sysctls below a read-only /proc',
+    lines: ({ mounts, linux }) =>
+      linux.sysctl !== undefined &&
+      mounts.some(({ destination, options }) => destination === '/proc' && options?.includes('ro'))
+        ? /^other\| refused: .*open \/proc\/sys\/\S+: read-only file system"$/
+        : undefined,
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'the sysfs of a network namespace that others use is theirs too: what mounted it last counts',
+    lines: ({ linux }) =>
+      linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined)
+        ? undefined
+        : /^(runts|other)\| mounts: \/sys(\/\S+)? below is r[ow]$/,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'startContainer hooks get the state "created" and the bundle; crun says "starting", "/" and no pid',
+    lines: ({ hooks }) =>
+      hooks?.startContainer === undefined
+        ? undefined
+        : /^(runts|other)\| hooks: state \{"id":"ID","status":"(created|starting)"/,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'a path is cleaned before it is looked up, as with runc; crun makes the folders that it passes on its way',
+    lines: ({ mounts }) =>
+      mounts.some(({ destination }) => destination.includes('/c/../'))
+        ? /^other\| left: \/mnt\/c (is|mode|owner) /
+        : undefined,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'crun gives the standard streams to the container’s user and group, runts to the user alone, as runc does',
+    lines: /^(runts|other)\| streams: fd\/[012] \d+:\d+$/,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'a user without an entry in passwd has HOME=/, as with runc; crun sets none',
+    lines: ({ process }) =>
+      process.env.some((text) => text.startsWith('HOME=')) ? undefined : /^runts\| environment: HOME=\/$/,
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'where passwd is masked or mounted over, HOME comes from the image’s own; others look at what is left of it',
+    lines: (spec) =>
+      [...masked(spec), ...mountsWith(spec, () => true)].some((path) => /^\/etc(\/passwd)?$/.test(real(path)))
+        ? /^(runts|other)\| environment: HOME=/
+        : undefined,
   },
   {
     from: RUNC,
@@ -183,7 +447,7 @@ export const KNOWN: readonly Known[] = [
     from: RUNC,
     right: 'free',
     why: 'in a user namespace the message queues belong to its root in both ids, because init becomes it before they are made',
-    lines: (spec) => (hasUser(spec) ? /^(runts|other)\| devices: '\/dev\/mqueue' owner 0:/ : undefined),
+    lines: (spec) => (hasUser(spec) ? /^(runts|other)\| devices: \/dev\/mqueue owner 0:/ : undefined),
   },
   {
     from: RUNC,

@@ -78,7 +78,7 @@ export function normalise(output: string): string[] {
   };
   return Object.entries(replaced).flatMap(([name, text]) =>
     text
-      .trim()
+      .replace(/\n+$/, '')
       .split('\n')
       .map((line) => `${name}: ${line}`),
   );
@@ -112,11 +112,12 @@ function mountsOf(text: string): string {
     count.set(point, number);
     const place = number === 1 ? point : `${point} (${number})`;
     const [access, ...flags] = options;
-    const rest = superOptions.filter((option) => option !== 'rw' && option !== 'ro');
+    // An overlay has an identity from when its upper folder was mounted first.
+    const rest = superOptions.filter((option) => !/^(ro|rw|uuid=on)$/.test(option));
     return [
       `${place} is ${type} ${source} ${root}`,
       `${place} is ${access}`,
-      `${place} has ${flags.filter((flag) => !ATIME.test(flag)).join()}`,
+      ...flags.filter((flag) => !ATIME.test(flag)).map((flag) => `${place} has ${flag}`),
       `${place} does ${flags.find((flag) => ATIME.test(flag)) ?? 'strictatime'}`,
       `${place} propagates ${propagation.join()}`,
       `${place} below is ${superOptions.includes('rw') ? 'rw' : 'ro'}`,

@@ -42,7 +42,7 @@ export interface Sides {
   readonly others: readonly Side[];
 }
 
-/** Namespaces that configs join by path; they are there until this process ends. */
+/** Namespaces that configs of a side join by path; they are there until this process ends. */
 async function pinNamespaces(): Promise<string> {
   const pins = join(temporaryFolder(), 'namespaces');
   mkdirSync(pins);
@@ -73,13 +73,14 @@ export function nothingToCompare(): string | false {
 
 /** What is here, in a private world. */
 export async function makeSides(): Promise<Sides> {
-  // Namespaces of the host that configs don't leave must not be the machine's.
-  const namespaces = await pinNamespaces();
-  const runts = makeSide({ name: 'runts', command: [join(project, 'dist/runts')] }, namespaces);
-  const others = OTHERS.flatMap((name) => {
+  const side = async (name: string, path: string): Promise<Side> =>
+    makeSide({ name, command: [path] }, await pinNamespaces());
+  const runts = await side('runts', join(project, 'dist/runts'));
+  const others: Side[] = [];
+  for (const name of OTHERS) {
     const path = findCommand(name);
-    return path === undefined ? [] : [makeSide({ name, command: [path] }, namespaces)];
-  });
+    if (path !== undefined) others.push(await side(name, path));
+  }
   return { runts, others };
 }
 

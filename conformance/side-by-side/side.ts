@@ -7,7 +7,6 @@ import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
-  existsSync,
   fchownSync,
   lchownSync,
   lstatSync,
@@ -189,6 +188,8 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
   makeSources(join(folder, 'source'));
   const roots = { plain: makeRoot(join(bundle, 'plain'), 0), mapped: makeRoot(join(bundle, 'mapped'), BASE) };
   const before = { plain: entriesOf(roots.plain), mapped: entriesOf(roots.mapped) };
+  const source = join(folder, 'source');
+  const sources = entriesOf(source);
   const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env;
   const [file, ...first] = runtime.command;
 
@@ -232,10 +233,16 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
       config.linux.cgroupsPath = `/${TOKEN}/${id}`;
       const text = JSON.stringify(config).replaceAll(SIDE, folder).replaceAll('@NS@', namespaces);
       writeFileSync(join(bundle, 'config.json'), text);
+      // Hooks in a user namespace write to it too.
+      writeFileSync(log, '');
+      chmodSync(log, 0o666);
       const { code, stdout, stderr } = await execute(id);
-      const hooks = existsSync(log) ? readFileSync(log, 'utf8') : '';
-      rmSync(log, { force: true });
-      const left = restore(roots[kind], before[kind]);
+      const hooks = readFileSync(log, 'utf8');
+      // What is mounted from there may be changed as well: compared, and put back.
+      const left = [
+        ...restore(roots[kind], before[kind]),
+        ...restore(source, sources).map((line) => `source ${line}`),
+      ];
       const plain = (line: string): string =>
         line
           .replace(/time="[^"]*" /g, '')
