@@ -45,23 +45,41 @@ test('one round of crun and of a runtime that lacks a command', { skip }, () => 
   const json = join(folder, 'r.json');
   const svg = join(folder, 'r.svg');
   const result = bench(
-    ...['--rounds', '1', '--warmup', '0', '--profile', 'default', '--fleet', '3x2', '--no-syscalls'],
-    ...['--runtimes', `crun,lacking=${lacking},absent=/no/such/runtime`, '--json', json, '--svg', svg],
+    ...['--rounds', '1', '--warmup', '0', '--profile', 'default', '--fleet', '3x2'],
+    ...['--mounts', '2', '--others', '2,3', '--no-syscalls'],
+    ...[
+      '--runtimes',
+      `crun,lacking=${lacking}`,
+      '--also',
+      'absent=/no/such/runtime',
+      '--json',
+      json,
+      '--svg',
+      svg,
+    ],
   );
   assert.equal(result.status, 0, result.stderr);
   const results = JSON.parse(readFileSync(json, 'utf8')) as Results;
   const found = (target: string): string[] =>
-    results.rows.filter((row) => row.target === target).map((row) => row.measure);
-  const all = ['version', 'run', 'create+start+delete', 'create', 'start', 'delete', 'state', 'exec', 'kill'];
+    results.rows
+      .filter((row) => row.target === target && !row.profile.includes('='))
+      .map((row) => row.measure);
+  const cycle = ['run', 'create+start+delete', 'create', 'start', 'delete', 'state', 'list', 'exec', 'kill'];
+  const all = ['version', ...cycle];
   assert.deepEqual(found('crun'), [...all, '3 containers, 2 at a time']);
   assert.deepEqual(found('lacking'), [
     ...all.filter((measure) => measure !== 'exec'),
     '3 containers, 2 at a time',
   ]);
   assert.deepEqual(found('busybox'), ['true']);
+  assert.deepEqual(found('floor'), ['run']);
+  const grown = (profile: string): string[] =>
+    results.rows.filter((row) => row.target === 'crun' && row.profile === profile).map((row) => row.measure);
+  assert.deepEqual(grown('mounts=2'), ['run']);
+  assert.deepEqual([grown('others=2'), grown('others=3')], [cycle, cycle]);
   assert.deepEqual(
     results.skipped.map(({ target, measure, reason }) => ({ target, measure, reason })),
-    [{ target: 'lacking', measure: 'exec', reason: 'no exec here' }],
+    Array.from({ length: 3 }, () => ({ target: 'lacking', measure: 'exec', reason: 'no exec here' })),
   );
   assert.deepEqual(results.missing, [{ name: 'absent', reason: 'no /no/such/runtime' }]);
   const [memory] = results.memory;
@@ -83,7 +101,10 @@ test('the help names every option', () => {
   const result = bench('--help');
   assert.equal(result.status, 0);
   for (const name of Object.keys(parseOptions([], ''))) {
-    const flag = { profiles: 'profile', fleets: 'fleet', memory: 'no-memory', syscalls: 'no-syscalls' }[name];
+    const flag = {
+      ...{ profiles: 'profile', fleets: 'fleet', memory: 'no-memory', syscalls: 'no-syscalls' },
+      scalingSvg: 'scaling-svg',
+    }[name];
     assert.ok(result.stdout.includes(`--${flag ?? name}`), name);
   }
 });

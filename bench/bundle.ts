@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { Cycle, Payload, Place } from './measures.ts';
-import { profiles } from './profiles.ts';
+import { findProfile } from './profiles.ts';
 
 const payloads: Readonly<Record<Payload, string[]>> = { true: ['true'], sleep: ['sleep', '100000'] };
 
@@ -32,31 +32,51 @@ export function makeRootfs(folder: string): void {
   }
 }
 
+/** What all bundles of a run share. */
+export interface Surroundings {
+  workFolder: string;
+  /** The bench's cgroup. */
+  cgroup: string;
+  controllers: ReadonlySet<string>;
+  /** The executor's file. */
+  executor: string;
+}
+
+/** Files that containers mount, and the places for them in the root: nobody should measure the making of those. */
+export function makeMounted(workFolder: string, places: number): void {
+  const files = `${workFolder}/files`;
+  mkdirSync(`${files}/volume`, { recursive: true });
+  for (const name of ['hostname', 'hosts', 'resolv.conf']) {
+    writeFileSync(`${files}/${name}`, '');
+    writeFileSync(`${workFolder}/rootfs/etc/${name}`, '');
+  }
+  for (let i = 0; i < places; i++) mkdirSync(`${workFolder}/rootfs/m/${i}`, { recursive: true });
+}
+
 /** Makes the bundles of a cycle for one runtime, one a lane, and says where they are. */
 export function makeBundles(
-  workFolder: string,
-  cgroup: string,
+  { workFolder, cgroup, controllers }: Surroundings,
   profile: string,
   payload: Payload,
   target: string,
   lanes: Cycle['lanes'],
+  prefix = target,
 ): Place[] {
-  const make = profiles[profile];
-  if (make === undefined) {
-    throw new Error(`--profile: no profile "${profile}"; there are ${Object.keys(profiles).join(', ')}`);
-  }
+  const make = findProfile(profile);
   const stateRoot = `${workFolder}/state/${target}`;
   mkdirSync(stateRoot, { recursive: true });
   return Array.from({ length: lanes }, (_, lane) => {
-    const id = `${target}-${lane}`;
+    const id = `${prefix}-${lane}`;
     const bundle = `${workFolder}/bundles/${profile}/${payload}/${id}`;
     mkdirSync(bundle, { recursive: true });
     const config = make({
       rootfs: `${workFolder}/rootfs`,
       args: payloads[payload],
       cgroupsPath: `${cgroup}/${id}`,
+      files: `${workFolder}/files`,
+      controllers,
     });
-    writeFileSync(`${bundle}/config.json`, JSON.stringify(config, undefined, 2));
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(config));
     return { id, bundle, stateRoot, pidFile: `${bundle}/pid` };
   });
 }

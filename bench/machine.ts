@@ -59,8 +59,3 @@ export function busySeconds(stat: string): number {
 export function cpuMoment(): CpuMoment {
   return { busy: busySeconds(readFileSync('/proc/stat', 'utf8')), at: performance.now() / 1000 };
 }
-
-/** How many processors work other than `ownSeconds` kept busy on average between two moments. */
-export function otherWork(from: CpuMoment, to: CpuMoment, ownSeconds: number): number {
-  return Math.max(0, (to.busy - from.busy - ownSeconds) / (to.at - from.at));
-}

@@ -7,14 +7,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeBundles, makeRootfs } from './bundle.ts';
+import { makeBundles, makeMounted, makeRootfs, type Surroundings } from './bundle.ts';
 import { formatChart } from './chart.ts';
-import { cpuMoment, describeMachine, otherWork } from './machine.ts';
-import { type Cycle, figuresOf, type Place, sampleOf, selectCycles, wantedMeasures } from './measures.ts';
+import { type Entry, makeEntries, sampleOfEntry, tryEntry } from './entries.ts';
+import { FLOOR, findFloor } from './floor.ts';
+import { cpuMoment, describeMachine } from './machine.ts';
+import { figuresOf, type Place, selectCycles } from './measures.ts';
 import { measureMemory } from './memory.ts';
 import { type Options, parseOptions, usage } from './options.ts';
-import { interleave, type Sample } from './plan.ts';
-import { profiles } from './profiles.ts';
+import { addOthers, removeOthers } from './others.ts';
+import { type Group, interleave } from './plan.ts';
+import { findProfile, growthName, growthOf, LIMITED } from './profiles.ts';
 import { seededRandom } from './random.ts';
 import { formatReport } from './report.ts';
 import { makeRows, type Results, type Series, type Skipped, toJson } from './results.ts';
@@ -25,95 +28,73 @@ import { arrangeWorld, insideWorld, runInWorld, workFolder } from './world.ts';
 
 const script = fileURLToPath(import.meta.url);
 const benchFolder = dirname(script);
+const project = resolve(benchFolder, '..');
 
-/** One target in one cycle with one profile: what a sample is taken of. */
-interface Entry {
-  profile: string;
-  cycle: Cycle;
-  target: string;
-  command: readonly string[];
-  places: Place[];
-  wanted: Set<string>;
-}
+/** For what takes hundreds of commands: so much time, but at least so many rounds. */
+const LONG = { usualMs: 8_000, fullMs: 30_000, leastRounds: 3 };
 
 function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function makeEntries(options: Options, cgroup: string, targets: readonly Target[]): Entry[][] {
-  const noContainer: Place = { id: '', bundle: '', stateRoot: '/', pidFile: '' };
-  return options.profiles.flatMap((profile, profileIndex) =>
-    selectCycles(options.only, options.fleets)
-      // What has no container does not depend on the profile: once is enough.
-      .filter((cycle) => cycle.payload !== undefined || profileIndex === 0)
-      .map((cycle) => {
-        const wanted = (): Set<string> => wantedMeasures(cycle, options.only);
-        if (cycle.host) {
-          const command = [`${workFolder}/rootfs/bin/true`];
-          return [
-            { profile: '', cycle, target: 'busybox', command, places: [noContainer], wanted: wanted() },
-          ];
-        }
-        return targets.map((target) => ({
-          profile: cycle.payload === undefined ? '' : profile,
-          cycle,
-          target: target.name,
-          command: target.command,
-          places:
-            cycle.payload === undefined
-              ? [noContainer]
-              : makeBundles(workFolder, cgroup, profile, cycle.payload, target.name, cycle.lanes),
-          wanted: wanted(),
-        }));
-      }),
-  );
+/** What has been found out so far. */
+interface Findings {
+  series: Series[];
+  skipped: Skipped[];
+  failures: Skipped[];
+  /** Processor seconds and seconds on the clock while times were taken; `own` is undefined when it is not known. */
+  busy: number;
+  elapsed: number;
+  own: number | undefined;
 }
 
-function sampleOfEntry(entry: Entry): Sample {
-  const key = `${entry.profile}|${entry.cycle.name}|${entry.target}`;
-  return sampleOf(key, entry.cycle, entry.command, entry.places, entry.wanted);
-}
-
-/** Tries an entry once, leaves out the measures that its runtime can't do, and says whether anything remains. */
-function tryEntry(entry: Entry, runner: Runner, skipped: Skipped[]): boolean {
-  for (;;) {
-    const sample = sampleOfEntry(entry);
-    const [result] = runner.run([sample], () => `trying ${sample.key}`);
-    const failure = result?.failures[0];
-    if (failure === undefined) return true;
-    const step = sample.lanes[failure.lane]?.steps[failure.step];
-    const skip = {
-      profile: entry.profile,
-      target: entry.target,
-      reason: failure.text || `status ${failure.status}`,
-    };
-    const slot = step?.slot;
-    if (slot === undefined || !entry.cycle.optional.includes(slot)) {
-      const measure = slot ?? `${entry.cycle.name}: ${step?.argv.at(-2) ?? 'the end of the container'}`;
-      skipped.push({ ...skip, measure });
-      return false;
-    }
-    skipped.push({ ...skip, measure: slot });
-    entry.wanted.delete(slot);
-    if (entry.cycle.optional.every((measure) => !entry.wanted.has(measure))) return false;
-  }
-}
-
-function measureTimes(
+/** Tries every entry, leaves out what fails, and decides in how many rounds the long ones are. */
+function tried(
   groups: readonly Entry[][],
   options: Options,
   runner: Runner,
-  failures: Skipped[],
-): { series: Series[]; otherWork: number | undefined } {
-  const rounds = interleave(groups, options.warmup + options.rounds, seededRandom(options.seed));
+  skipped: Skipped[],
+): Group<Entry>[] {
+  return groups.map((group) => {
+    const first = group[0];
+    let ms = 0;
+    const entries = group.filter((entry) => {
+      const took = tryEntry(entry, runner, skipped);
+      ms += took ?? 0;
+      return took !== undefined;
+    });
+    if (first?.cycle.fleet !== true && growthOf(first?.profile ?? '') === undefined) return { entries };
+    const fitting = Math.floor((options.full ? LONG.fullMs : LONG.usualMs) / ms);
+    return { entries, rounds: Math.min(options.rounds, Math.max(LONG.leastRounds, fitting)) };
+  });
+}
+
+function measureTimes(
+  groups: readonly Group<Entry>[],
+  options: Options,
+  runner: Runner,
+  findings: Findings,
+): void {
+  const random = seededRandom(options.seed);
+  const warmup = interleave(
+    groups.filter((group) => group.rounds === undefined),
+    options.warmup,
+    random,
+  );
+  const rounds = [...warmup, ...interleave(groups, options.rounds, random)];
   const order = rounds.flatMap((round, index) => round.map((entry) => ({ entry, index })));
   const samples = order.map(({ entry }) => sampleOfEntry(entry));
   const from = cpuMoment();
   const results = runner.run(samples, (i) => `round ${(order[i]?.index ?? 0) + 1} of ${rounds.length}`);
   const to = cpuMoment();
-  const own = results.map((result) => result.cpuUs);
+  findings.busy += to.busy - from.busy;
+  findings.elapsed += to.at - from.at;
+  for (const { cpuUs } of results) {
+    findings.own = cpuUs === undefined || findings.own === undefined ? undefined : findings.own + cpuUs / 1e6;
+  }
+  const entries = groups.flatMap((group) => group.entries);
   const series = new Map<string, Series>();
-  for (const entry of groups.flat()) {
+  for (const entry of entries) {
     for (const measure of entry.cycle.measures) {
       if (!entry.wanted.has(measure)) continue;
       const { profile, target } = entry;
@@ -122,27 +103,55 @@ function measureTimes(
   }
   order.forEach(({ entry, index }, i) => {
     const result = results[i];
-    if (result === undefined || index < options.warmup) return;
+    if (result === undefined || index < warmup.length) return;
     const { profile, target } = entry;
     const failure = result.failures[0];
     if (failure !== undefined) {
       const reason = `round ${index + 1}: ${failure.text || `status ${failure.status}`}`;
-      failures.push({ profile, measure: entry.cycle.name, target, reason });
+      findings.failures.push({ profile, measure: entry.cycle.name, target, reason });
     }
-    for (const [measure, figure] of figuresOf(entry.cycle, samples[i] as Sample, result)) {
+    for (const [measure, figure] of figuresOf(entry.cycle, samples[i] as (typeof samples)[number], result)) {
       series.get(`${profile}|${measure}|${target}`)?.figures.push(figure);
     }
   });
-  return {
-    series: [...series.values()].sort(byMeasure(groups.flat())),
-    otherWork: own.includes(undefined)
-      ? undefined
-      : otherWork(
-          from,
-          to,
-          own.reduce((sum: number, us) => sum + (us ?? 0) / 1e6, 0),
-        ),
-  };
+  findings.series.push(...[...series.values()].sort(byMeasure(entries)));
+}
+
+/** Everything that has no other containers beside it. @returns what can be traced as well */
+async function measureAlone(
+  options: Options,
+  surroundings: Surroundings,
+  targets: readonly Target[],
+  runner: Runner,
+  findings: Findings,
+): Promise<Entry[]> {
+  const growing = options.mounts.map((count) => growthName({ what: 'mounts', count }));
+  const made = await makeEntries([...options.profiles, ...growing], options, surroundings, targets);
+  const groups = tried(made, options, runner, findings.skipped);
+  measureTimes(groups, options, runner, findings);
+  return groups.flatMap((group) => (group.rounds === undefined ? group.entries : []));
+}
+
+async function measureBesideOthers(
+  options: Options,
+  surroundings: Surroundings,
+  targets: readonly Target[],
+  runner: Runner,
+  findings: Findings,
+): Promise<void> {
+  let present = 0;
+  let able = targets.filter((target) => target.floor !== true);
+  try {
+    for (const count of options.others) {
+      if (count >= 100) able = able.filter((target) => target.slow !== true);
+      addOthers(surroundings, able, runner, present, count);
+      present = count;
+      const made = await makeEntries([growthName({ what: 'others', count })], options, surroundings, able);
+      measureTimes(tried(made, options, runner, findings.skipped), options, runner, findings);
+    }
+  } finally {
+    removeOthers(surroundings, targets);
+  }
 }
 
 /** Order of the report: profiles and measures as listed, targets as named. */
@@ -154,7 +163,7 @@ function byMeasure(entries: readonly Entry[]): (a: Series, b: Series) => number 
     targets.indexOf(a.target) - targets.indexOf(b.target);
 }
 
-function countSyscalls(groups: readonly Entry[][], runner: Runner, skipped: Skipped[]): Results['syscalls'] {
+function countSyscalls(entries: readonly Entry[], runner: Runner, skipped: Skipped[]): Results['syscalls'] {
   const strace = findStrace();
   if (strace === undefined) {
     skipped.push({
@@ -165,8 +174,7 @@ function countSyscalls(groups: readonly Entry[][], runner: Runner, skipped: Skip
     });
     return [];
   }
-  return groups
-    .flat()
+  return entries
     .filter((entry) => !entry.cycle.fleet && !entry.cycle.host)
     .flatMap((entry) => {
       const { sample, files } = traced(strace, sampleOfEntry(entry), workFolder);
@@ -187,23 +195,32 @@ function countSyscalls(groups: readonly Entry[][], runner: Runner, skipped: Skip
 
 function measureAllMemory(
   options: Options,
-  cgroup: string,
+  surroundings: Surroundings,
   targets: readonly Target[],
   skipped: Skipped[],
 ): Results['memory'] {
-  return options.profiles.flatMap((profile) =>
-    targets.flatMap(({ name, command }) => {
-      const [place] = makeBundles(workFolder, cgroup, profile, 'sleep', name, 1);
+  const { cgroup } = surroundings;
+  const reasons = new Set<string>();
+  const rows = options.profiles.flatMap((profile) =>
+    targets.flatMap(({ name, command, floor }) => {
+      if (floor) return [];
+      const [place] = makeBundles(surroundings, profile, 'sleep', name, 1);
       try {
-        return [
-          { profile, target: name, ...measureMemory(workFolder, cgroup, name, command, place as Place, 3) },
-        ];
+        const { uncharged, ...figures } = measureMemory(
+          ...([workFolder, cgroup, name, command, place as Place, 3] as const),
+        );
+        if (uncharged !== undefined) reasons.add(uncharged);
+        return [{ profile, target: name, ...figures }];
       } catch (error) {
         skipped.push({ profile, target: name, measure: 'memory', reason: (error as Error).message });
         return [];
       }
     }),
   );
+  for (const reason of reasons) {
+    skipped.push({ profile: '', target: 'all', measure: 'memory charged to the cgroup', reason });
+  }
+  return rows;
 }
 
 function write(file: string, text: string): void {
@@ -212,22 +229,39 @@ function write(file: string, text: string): void {
   log(`wrote ${file}`);
 }
 
-function bench(options: Options, cgroupName: string): number {
-  const cgroup = arrangeWorld(cgroupName);
-  makeRootfs(`${workFolder}/rootfs`);
-  const runner = makeRunner(workFolder);
-  const names = options.runtimes.length > 0 ? options.runtimes : usualTargets;
-  const found = names.map((name) => findTarget(name, resolve(benchFolder, '..')));
-  const targets = found.filter((t): t is Target => 'command' in t);
+/** The targets that are here; the reasons of the others. */
+function findTargets(options: Options): { targets: Target[]; missing: MissingTarget[] } {
+  const names = [...(options.runtimes.length > 0 ? options.runtimes : usualTargets), ...options.also];
+  const found = names.map((name) =>
+    name === FLOOR ? findFloor(workFolder, project) : findTarget(name, project),
+  );
   const missing = found.filter((t): t is MissingTarget => !('command' in t));
   for (const { name, reason } of missing) log(`${name}: left out: ${reason}`);
+  return { targets: found.filter((t): t is Target => 'command' in t), missing };
+}
 
-  const skipped: Skipped[] = [];
-  const failures: Skipped[] = [];
-  const groups = makeEntries(options, cgroup, targets).map((group) =>
-    group.filter((entry) => tryEntry(entry, runner, skipped)),
+async function bench(options: Options, cgroupName: string): Promise<number> {
+  const { cgroup, controllers } = arrangeWorld(
+    cgroupName,
+    options.profiles.includes('docker') ? LIMITED : [],
   );
-  const times = measureTimes(groups, options, runner, failures);
+  makeRootfs(`${workFolder}/rootfs`);
+  makeMounted(workFolder, Math.max(30, ...options.mounts));
+  const surroundings = { workFolder, cgroup, controllers, executor: `${project}/dist/executor` };
+  const lanes = Math.max(1, ...options.others, ...options.fleets.map((fleet) => fleet.containers));
+  const runner = makeRunner(workFolder, { timeoutMs: 20_000 + lanes * 1_000 });
+  const { targets, missing } = findTargets(options);
+
+  const findings: Findings = { series: [], skipped: [], failures: [], busy: 0, elapsed: 0, own: 0 };
+  const { skipped, failures } = findings;
+  const lacking = LIMITED.filter((name) => !controllers.has(name));
+  if (options.profiles.includes('docker') && lacking.length > 0) {
+    const reason = 'the cgroup v2 hierarchy here has no such controller';
+    skipped.push({ profile: 'docker', target: 'all', measure: `limits of ${lacking.join(', ')}`, reason });
+  }
+  const alone = await measureAlone(options, surroundings, targets, runner, findings);
+  await measureBesideOthers(options, surroundings, targets, runner, findings);
+  const { busy, elapsed, own, series } = findings;
   const results: Results = {
     format: 1,
     date: new Date().toISOString(),
@@ -236,12 +270,12 @@ function bench(options: Options, cgroupName: string): number {
     seed: options.seed,
     timing: runner.description,
     machine: describeMachine(),
-    otherWork: times.otherWork,
+    otherWork: own === undefined ? undefined : Math.max(0, (busy - own) / elapsed),
     targets: targets.map(({ command: _command, ...target }) => target),
     missing,
-    rows: makeRows(times.series, options.seed),
-    memory: options.memory ? measureAllMemory(options, cgroup, targets, skipped) : [],
-    syscalls: options.syscalls ? countSyscalls(groups, runner, skipped) : [],
+    rows: makeRows(series, options.seed),
+    memory: options.memory ? measureAllMemory(options, surroundings, targets, skipped) : [],
+    syscalls: options.syscalls ? countSyscalls(alone, runner, skipped) : [],
     skipped,
     failures,
   };
@@ -251,7 +285,7 @@ function bench(options: Options, cgroupName: string): number {
   return failures.length > 0 || results.rows.length === 0 ? 1 : 0;
 }
 
-function main(args: readonly string[]): number {
+async function main(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, `${benchFolder}/results`);
   if (options.help) {
     process.stdout.write(usage);
@@ -259,16 +293,13 @@ function main(args: readonly string[]): number {
   }
   // What is wrong with the options should be said before anything is set up.
   selectCycles(options.only, options.fleets);
-  const unknown = options.profiles.find((profile) => profiles[profile] === undefined);
-  if (unknown !== undefined) {
-    throw new Error(`--profile: no profile "${unknown}"; there are ${Object.keys(profiles).join(', ')}`);
-  }
+  for (const profile of options.profiles) findProfile(profile);
   const cgroup = insideWorld();
-  return cgroup === undefined ? runInWorld(script, args) : bench(options, cgroup);
+  return cgroup === undefined ? runInWorld(script, args) : await bench(options, cgroup);
 }
 
 try {
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   log(`bench: ${(error as Error).message}`);
   process.exitCode = 1;

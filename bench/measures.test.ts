@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { figuresOf, type Place, sampleOf, selectCycles, wantedMeasures } from './measures.ts';
+import { commandLines, figuresOf, type Place, sampleOf, selectCycles, wantedMeasures } from './measures.ts';
 import type { Sample, SampleResult, StepResult } from './plan.ts';
 
 const place = (lane: number): Place => ({
@@ -13,7 +13,13 @@ const place = (lane: number): Place => ({
 function sampleNamed(name: string, wanted?: string[], command = ['/bin/rt']): Sample {
   const cycle = selectCycles([], []).find((c) => c.name === name);
   assert.ok(cycle);
-  return sampleOf('k', cycle, command, [place(0)], new Set(wanted ?? cycle.measures));
+  return sampleOf(
+    'k',
+    cycle,
+    (at) => commandLines(command, at),
+    [place(0)],
+    new Set(wanted ?? cycle.measures),
+  );
 }
 
 /** Results with the step's number as its time in ms, for the steps that run when nothing fails. */
@@ -84,7 +90,13 @@ test('a fleet has a lane a container and is not left out by --only', () => {
   assert.equal(cycle.name, '3 containers, 2 at a time');
   const wanted = wantedMeasures(cycle, ['true']);
   assert.deepEqual([...wanted], [cycle.name]);
-  const sample = sampleOf('k', cycle, ['/bin/rt'], [place(0), place(1), place(2)], wanted);
+  const sample = sampleOf(
+    'k',
+    cycle,
+    (at) => commandLines(['/bin/rt'], at),
+    [place(0), place(1), place(2)],
+    wanted,
+  );
   assert.equal(sample.lanes.length, 3);
   assert.equal(sample.concurrency, 2);
   assert.equal(figuresOf(cycle, sample, resultOf(sample)).get(cycle.name)?.wallNs, 99e6);

@@ -36,8 +36,23 @@ export interface Cycle {
   /** Asked for by `--fleet`: always wanted, and not for counting system calls. */
   fleet?: boolean;
   /** Steps of one lane; slots that are not in `wanted` and are optional are left out. */
-  steps(command: readonly string[], place: Place, wanted: ReadonlySet<string>): Step[];
+  steps(lines: CommandLines, wanted: ReadonlySet<string>): Step[];
 }
+
+/** What a target is called with for one container. */
+export type CommandLines = Readonly<Record<Command, readonly string[]>>;
+
+type Command =
+  | 'run'
+  | 'create'
+  | 'start'
+  | 'state'
+  | 'list'
+  | 'exec'
+  | 'kill'
+  | 'delete'
+  | 'forceDelete'
+  | 'version';
 
 function step(kind: Step['kind'], argv: readonly string[], slot?: string): Step {
   return slot === undefined ? { kind, argv } : { kind, argv, slot };
@@ -47,10 +62,7 @@ function step(kind: Step['kind'], argv: readonly string[], slot?: string): Step 
 export function commandLines(
   command: readonly string[],
   { id, bundle, stateRoot, pidFile }: Place,
-): Record<
-  'run' | 'create' | 'start' | 'state' | 'exec' | 'kill' | 'delete' | 'forceDelete' | 'version',
-  string[]
-> {
+): CommandLines {
   const prefix = [...command, '--root', stateRoot];
   return {
     version: [...command, '--version'],
@@ -58,6 +70,7 @@ export function commandLines(
     create: [...prefix, 'create', '--bundle', bundle, '--pid-file', pidFile, id],
     start: [...prefix, 'start', id],
     state: [...prefix, 'state', id],
+    list: [...prefix, 'list'],
     exec: [...prefix, 'exec', id, 'true'],
     kill: [...prefix, 'kill', id, 'KILL'],
     delete: [...prefix, 'delete', id],
@@ -65,8 +78,17 @@ export function commandLines(
   };
 }
 
-function lifecycleSteps(command: readonly string[], place: Place, slots: boolean): Step[] {
-  const lines = commandLines(command, place);
+/** Those of a program that does nothing but one whole run, which leaves nothing behind. */
+export function runOnly(command: readonly string[]): CommandLines {
+  const nothing = ['/bin/true'];
+  return {
+    ...{ version: nothing, create: nothing, start: nothing, state: nothing, list: nothing, exec: nothing },
+    ...{ kill: nothing, delete: nothing, forceDelete: nothing },
+    run: command,
+  };
+}
+
+function lifecycleSteps(lines: CommandLines, slots: boolean): Step[] {
   const slot = (name: string): string | undefined => (slots ? name : undefined);
   return [
     step('run', lines.create, slot('create')),
@@ -85,23 +107,20 @@ const cycles: readonly Cycle[] = [
     name: 'true',
     measures: ['true'],
     host: true,
-    steps: (command) => [step('run', command, 'true')],
+    steps: (lines) => [step('run', lines.run, 'true')],
   },
   {
     ...single,
     name: 'version',
     measures: ['version'],
-    steps: (command, place) => [step('run', commandLines(command, place).version, 'version')],
+    steps: (lines) => [step('run', lines.version, 'version')],
   },
   {
     ...single,
     name: 'run',
     measures: ['run'],
     payload: 'true',
-    steps(command, place) {
-      const lines = commandLines(command, place);
-      return [step('run', lines.run, 'run'), step('clean', lines.forceDelete)];
-    },
+    steps: (lines) => [step('run', lines.run, 'run'), step('clean', lines.forceDelete)],
   },
   {
     ...single,
@@ -109,16 +128,15 @@ const cycles: readonly Cycle[] = [
     measures: ['create+start+delete', 'create', 'start', 'delete'],
     total: 'create+start+delete',
     payload: 'true',
-    steps: (command, place) => lifecycleSteps(command, place, true),
+    steps: (lines) => lifecycleSteps(lines, true),
   },
   {
     ...single,
     name: 'running',
-    measures: ['state', 'exec', 'kill'],
-    optional: ['state', 'exec', 'kill'],
+    measures: ['state', 'list', 'exec', 'kill'],
+    optional: ['state', 'list', 'exec', 'kill'],
     payload: 'sleep',
-    steps(command, place, wanted) {
-      const lines = commandLines(command, place);
+    steps(lines, wanted) {
       const end = wanted.has('kill')
         ? [step('run', lines.kill, 'kill'), step('wait', []), step('run', lines.delete)]
         : [step('run', lines.forceDelete)];
@@ -126,6 +144,7 @@ const cycles: readonly Cycle[] = [
         step('run', lines.create),
         step('run', lines.start),
         ...(wanted.has('state') ? [step('run', lines.state, 'state')] : []),
+        ...(wanted.has('list') ? [step('run', lines.list, 'list')] : []),
         ...(wanted.has('exec') ? [step('run', lines.exec, 'exec')] : []),
         ...end,
         step('clean', lines.forceDelete),
@@ -145,7 +164,7 @@ function fleetCycle({ containers, concurrency }: Fleet): Cycle {
     lanes: containers,
     concurrency,
     fleet: true,
-    steps: (command, place) => lifecycleSteps(command, place, false),
+    steps: (lines) => lifecycleSteps(lines, false),
   };
 }
 
@@ -175,14 +194,14 @@ export function wantedMeasures(cycle: Cycle, only: readonly string[]): Set<strin
 export function sampleOf(
   key: string,
   cycle: Cycle,
-  command: readonly string[],
+  lines: (place: Place) => CommandLines,
   places: readonly Place[],
   wanted: ReadonlySet<string>,
 ): Sample {
   const lanes = places.slice(0, cycle.lanes).map(
     (place): Lane => ({
       ...(cycle.payload === undefined ? {} : { pidFile: place.pidFile }),
-      steps: cycle.steps(command, place, wanted),
+      steps: cycle.steps(lines(place), wanted),
     }),
   );
   return { key, lanes, concurrency: cycle.concurrency };

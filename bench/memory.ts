@@ -46,16 +46,16 @@ interface Charge {
 
 let v1Mounted = false;
 
-/** A memory cgroup of its own for one measurement, on whichever hierarchy has the controller. */
-function newCharge(workFolder: string, cgroup: string, name: string): Charge | undefined {
+/** A memory cgroup of its own for one measurement, on whichever hierarchy has the controller; or why there is none. */
+function newCharge(workFolder: string, cgroup: string, name: string): Charge | string {
   const kind = memoryController(readFileSync('/proc/cgroups', 'utf8'));
-  if (kind === 'none') return undefined;
+  if (kind === 'none') return 'the kernel has no memory controller';
   const mountPoint = kind === 'v2' ? '/sys/fs/cgroup' : `${workFolder}/memcg`;
   if (kind === 'v1' && !v1Mounted) {
     // The runtimes don't look here: for them the machine has cgroup v2 only.
     mkdirSync(mountPoint, { recursive: true });
     const mounted = spawnSync('mount', ['-t', 'cgroup', '-o', 'memory', 'memory', mountPoint]);
-    if (mounted.status !== 0) return undefined;
+    if (mounted.status !== 0) return 'the v1 hierarchy of the memory controller can not be mounted';
     v1Mounted = true;
   }
   const parent = `${mountPoint}${cgroup}`;
@@ -69,7 +69,7 @@ function newCharge(workFolder: string, cgroup: string, name: string): Charge | u
     before = usage();
   } catch {
     rmdirSync(folder);
-    return undefined; // The controller is not passed on to this level.
+    return 'the memory controller is not passed on to the bench';
   }
   return {
     folder,
@@ -160,6 +160,7 @@ function middle(figures: readonly MemoryFigure[]): MemoryFigure {
 /**
  * Memory of a created and of a running container (`sleep`), medians of several containers.
  *
+ * @returns `uncharged` says why nothing could be charged
  * @throws Error when the runtime can't create or start it
  */
 export function measureMemory(
@@ -169,9 +170,12 @@ export function measureMemory(
   command: readonly string[],
   place: Place,
   repeats: number,
-): { created: MemoryFigure; running: MemoryFigure } {
+): { created: MemoryFigure; running: MemoryFigure; uncharged?: string } {
+  let uncharged: string | undefined;
   const figures = Array.from({ length: repeats }, (_, i) => {
-    const charge = newCharge(workFolder, cgroup, `${name}-${i}`);
+    const found = newCharge(workFolder, cgroup, `${name}-${i}`);
+    const charge = typeof found === 'string' ? undefined : found;
+    if (typeof found === 'string') uncharged = found;
     const figure = once(command, place, charge);
     try {
       charge?.remove();
@@ -180,5 +184,9 @@ export function measureMemory(
     }
     return figure;
   });
-  return { created: middle(figures.map((f) => f.created)), running: middle(figures.map((f) => f.running)) };
+  return {
+    created: middle(figures.map((f) => f.created)),
+    running: middle(figures.map((f) => f.running)),
+    ...(uncharged !== undefined && { uncharged }),
+  };
 }

@@ -4,11 +4,18 @@ import { parseOptions } from './options.ts';
 
 test('defaults', () => {
   const options = parseOptions([], '/results');
-  assert.equal(options.rounds, 40);
-  assert.equal(options.warmup, 4);
+  assert.equal(options.rounds, 24);
+  assert.equal(options.warmup, 3);
   assert.equal(options.json, '/results/bench.json');
   assert.equal(options.svg, '/results/bench.svg');
-  assert.deepEqual(options.profiles, ['default']);
+  assert.deepEqual(options.profiles, ['default', 'docker']);
+  assert.deepEqual(
+    [options.mounts, options.others],
+    [
+      [1, 100],
+      [1, 100],
+    ],
+  );
   assert.ok(options.memory && options.syscalls);
 });
 
@@ -18,6 +25,19 @@ test('--quick is short and writes no files unless asked', () => {
   assert.deepEqual([options.json, options.svg], [undefined, undefined]);
   const asked = parseOptions(['--quick', '--json', 'x.json', '--rounds', '7'], '/results');
   assert.deepEqual([asked.rounds, asked.json, asked.svg], [7, 'x.json', undefined]);
+});
+
+test('--full measures everything, unless asked otherwise', () => {
+  const options = parseOptions(['--full', '--mounts', '1000,7', '--others='], '/results');
+  assert.deepEqual(options.profiles, ['default', 'docker', 'bare', 'seccomp']);
+  assert.deepEqual([options.mounts, options.others], [[7, 1000], []]);
+  assert.ok(options.fleets.some((fleet) => fleet.containers === 500 && fleet.concurrency === 8));
+  assert.throws(() => parseOptions(['--full', '--quick'], ''), /--quick and --full/);
+});
+
+test('--also adds to the usual runtimes', () => {
+  const options = parseOptions(['--also', 'old=/opt/runts'], '/results');
+  assert.deepEqual([options.runtimes, options.also], [[], ['old=/opt/runts']]);
 });
 
 test('an empty file name means no file', () => {

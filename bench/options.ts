@@ -22,13 +22,25 @@ export interface Options {
   only: string[];
   /** Names of targets, or `name=path[ argument...]`; empty for the usual ones. */
   runtimes: string[];
+  /** More of them, beside those. */
+  also: string[];
   /** Profiles of config.json (see profiles.ts). */
   profiles: string[];
   fleets: Fleet[];
+  /** Numbers of mounts to run a container with, ascending; empty for none. */
+  mounts: number[];
+  /** Numbers of other containers on the host to measure beside, ascending; empty for none. */
+  others: number[];
   seed: number;
   /** Result files; undefined for none. */
   json: string | undefined;
   svg: string | undefined;
+  /** Chart of the growing figures. */
+  scalingSvg: string | undefined;
+  /** Put the short table into README.md. */
+  readme: boolean;
+  /** More time for what takes hundreds of commands. */
+  full: boolean;
   memory: boolean;
   syscalls: boolean;
   help: boolean;
@@ -39,21 +51,50 @@ export const usage = `Usage: npm run bench -- [options]
 
 Times runts, runc and crun side by side in one run, in namespaces of its own. Needs root.
 
-  --rounds N          rounds that count (default 40)
-  --warmup N          rounds before them that don't (default 4)
-  --quick             5 rounds, 1 of warm-up, no files unless asked for
+  --quick             5 rounds of one profile, no fleets, no growth, no files unless asked for
+  --full              all profiles, all fleets, all growth: about a quarter of an hour
+  --rounds N          rounds that count (default 24, with --full 40); long samples are in fewer of them
+  --warmup N          rounds before them that don't (default 3)
   --only A,B          measures: true, version, run, create+start+delete, create, start, delete, state, exec, kill
-  --runtimes A,B      runts, runts-node, runc, crun or name='path[ argument...]', e.g. old=/usr/bin/runts
-                      (default the first four)
-  --profile A,B       profiles of config.json: default, bare, seccomp (default: default)
-  --fleet NxC,...     also so many containers created, started and deleted, so many at a time, e.g. 100x8
+  --runtimes A,B      runts, runts-node, runc, crun, floor or name='path[ argument...]', e.g. old=/usr/bin/runts
+                      (default all five)
+  --also A,B          more of them, beside those, e.g. --also old=/usr/bin/runts
+  --profile A,B       profiles of config.json: default, docker, bare, seccomp (default: default,docker)
+  --fleet NxC,...     also so many containers created, started and deleted, so many at a time
+                      (default 10x1,100x8; with --full 1, 10, 100 and 500, 1 and 8 at a time; --fleet= for none)
+  --mounts N,...      also runs with so many mounts (default 1,100; with --full 1,10,100,1000; --mounts= for none)
+  --others N,...      also with so many of the runtime's containers on the host
+                      (default 1,100; with --full 1,10,100,500; --others= for none)
   --seed N            seed of the order and of the intervals (default 1)
   --json FILE         results as JSON (default bench/results/bench.json; --json= for none)
   --svg FILE          chart (default bench/results/bench.svg; --svg= for none)
+  --scaling-svg FILE  chart of what grows (default bench/results/scaling.svg; --scaling-svg= for none)
+  --readme            put the short table into README.md
   --no-memory         don't measure what a created container holds
   --no-syscalls       don't count system calls with strace
   --help              this text
 `;
+
+/** What is measured unless asked otherwise, by how thorough. */
+const extents = {
+  quick: { rounds: '5', warmup: '1', profile: 'default', fleet: '', mounts: '', others: '' },
+  usual: {
+    rounds: '24',
+    warmup: '3',
+    profile: 'default,docker',
+    fleet: '10x1,100x8',
+    mounts: '1,100',
+    others: '1,100',
+  },
+  full: {
+    rounds: '40',
+    warmup: '3',
+    profile: 'default,docker,bare,seccomp',
+    fleet: '1x1,10x1,100x1,500x1,10x8,100x8,500x8',
+    mounts: '1,10,100,1000',
+    others: '1,10,100,500',
+  },
+} as const;
 
 function positiveInteger(name: string, text: string, least: number): number {
   const value = Number(text);
@@ -69,6 +110,13 @@ function list(values: readonly string[] | string | undefined): string[] {
     .flat()
     .flatMap((value) => value.split(','))
     .filter((value) => value !== '');
+}
+
+/** Numbers, ascending. */
+function numbers(name: string, values: readonly string[] | string | undefined): number[] {
+  return list(values)
+    .map((text) => positiveInteger(name, text, 1))
+    .sort((a, b) => a - b);
 }
 
 function fleet(text: string): Fleet {
@@ -89,9 +137,12 @@ function fleet(text: string): Fleet {
 export function parseOptions(args: readonly string[], resultsFolder: string): Options {
   const unknown: string[] = [];
   const values = minimist([...args], {
-    string: ['rounds', 'warmup', 'only', 'runtimes', 'profile', 'fleet', 'seed', 'json', 'svg'],
+    string: [
+      ...['rounds', 'warmup', 'only', 'runtimes', 'also', 'profile', 'fleet', 'mounts', 'others'],
+      ...['seed', 'json', 'svg', 'scaling-svg'],
+    ],
     // minimist reads --no-memory as memory: false.
-    boolean: ['quick', 'memory', 'syscalls', 'help'],
+    boolean: ['quick', 'full', 'readme', 'memory', 'syscalls', 'help'],
     default: { seed: '1', memory: true, syscalls: true },
     unknown: (name) => {
       unknown.push(name);
@@ -103,17 +154,24 @@ export function parseOptions(args: readonly string[], resultsFolder: string): Op
     if (value === '') return undefined;
     return value ?? (values.quick ? undefined : `${resultsFolder}/${name}`);
   };
-  const profiles = list(values.profile);
+  if (values.quick && values.full) throw new Error('--quick and --full exclude each other');
+  const extent = extents[values.quick ? 'quick' : values.full ? 'full' : 'usual'];
   return {
-    rounds: positiveInteger('rounds', values.rounds ?? (values.quick ? '5' : '40'), 1),
-    warmup: positiveInteger('warmup', values.warmup ?? (values.quick ? '1' : '4'), 0),
+    rounds: positiveInteger('rounds', values.rounds ?? extent.rounds, 1),
+    warmup: positiveInteger('warmup', values.warmup ?? extent.warmup, 0),
     only: list(values.only),
     runtimes: list(values.runtimes),
-    profiles: profiles.length > 0 ? profiles : ['default'],
-    fleets: list(values.fleet).map(fleet),
+    also: list(values.also),
+    profiles: list(values.profile ?? extent.profile),
+    fleets: list(values.fleet ?? extent.fleet).map(fleet),
+    mounts: numbers('mounts', values.mounts ?? extent.mounts),
+    others: numbers('others', values.others ?? extent.others),
     seed: positiveInteger('seed', values.seed, 0),
     json: file(values.json, 'bench.json'),
     svg: file(values.svg, 'bench.svg'),
+    scalingSvg: file(values['scaling-svg'], 'scaling.svg'),
+    readme: values.readme,
+    full: values.full,
     memory: values.memory,
     syscalls: values.syscalls,
     help: values.help,

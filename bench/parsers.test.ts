@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { busySeconds, otherWork } from './machine.ts';
+import { busySeconds } from './machine.ts';
 import { fieldKB, memoryController } from './memory.ts';
 import { parseStraceSummary, traced } from './strace.ts';
 import { findTarget } from './targets.ts';
@@ -84,9 +84,7 @@ test('what is missing is said', () => {
   assert.deepEqual(findTarget('x=/nowhere/rt', '/nowhere'), { name: 'x', reason: 'no /nowhere/rt' });
 });
 
-test('work of others is what is left of the busy time', () => {
+test('busy time is all but idle, waiting and guests', () => {
   const stat = 'cpu  100 20 30 9999 500 4 5 6 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n';
   assert.equal(busySeconds(stat), 1.65);
-  assert.equal(otherWork({ busy: 10, at: 0 }, { busy: 25, at: 10 }, 5), 1);
-  assert.equal(otherWork({ busy: 10, at: 0 }, { busy: 14, at: 10 }, 5), 0);
 });

@@ -64,7 +64,11 @@ test('every round has every entry of every group once, groups in order', () => {
       fc.integer(),
       (sizes, rounds, seed) => {
         const groups = sizes.map((size, g) => Array.from({ length: size }, (_, i) => ({ g, i })));
-        const order = interleave(groups, rounds, seededRandom(seed));
+        const order = interleave(
+          groups.map((entries) => ({ entries })),
+          rounds,
+          seededRandom(seed),
+        );
         assert.equal(order.length, rounds);
         for (const round of order) {
           assert.deepEqual(
@@ -79,7 +83,13 @@ test('every round has every entry of every group once, groups in order', () => {
 });
 
 test('no entry of a group always comes first', () => {
-  const first = interleave([['a', 'b']], 100, seededRandom(1)).map((round) => round[0]);
+  const first = interleave([{ entries: ['a', 'b'] }], 100, seededRandom(1)).map((round) => round[0]);
   const count = first.filter((name) => name === 'a').length;
   assert.ok(count > 30 && count < 70, `a came first ${count} times of 100`);
+});
+
+test('a group of fewer rounds is spread over the run', () => {
+  const order = interleave([{ entries: ['a'] }, { entries: ['b'], rounds: 3 }], 10, seededRandom(1));
+  const due = order.flatMap((round, index) => (round.includes('b') ? [index] : []));
+  assert.deepEqual(due, [3, 6, 9]);
 });

@@ -67,12 +67,25 @@ export interface SampleResult {
   failures: StepFailure[];
 }
 
+/** Entries that are compared, and how many of the rounds they are in. */
+export interface Group<T> {
+  entries: readonly T[];
+  /** All rounds when absent. */
+  rounds?: number;
+}
+
 /**
- * The order of a run: every round takes each group once; inside a group the entries' order is drawn anew each round,
- * so that what is compared (the entries of a group) is measured side by side and none always comes first.
+ * The order of a run: every round takes each group once, but for groups of fewer rounds, which are spread evenly; inside a
+ * group the entries' order is drawn anew each round, so that what is compared (the entries of a group) is measured side by
+ * side and none always comes first.
  */
-export function interleave<T>(groups: readonly (readonly T[])[], rounds: number, random: Random): T[][] {
-  return Array.from({ length: rounds }, () => groups.flatMap((group) => shuffled(group, random)));
+export function interleave<T>(groups: readonly Group<T>[], rounds: number, random: Random): T[][] {
+  return Array.from({ length: rounds }, (_, round) =>
+    groups.flatMap(({ entries, rounds: own = rounds }) => {
+      const due = Math.floor(((round + 1) * own) / rounds) > Math.floor((round * own) / rounds);
+      return due ? shuffled(entries, random) : [];
+    }),
+  );
 }
 
 const kinds = { run: 'r', wait: 'w', clean: 'c' } as const;

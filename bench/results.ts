@@ -74,7 +74,7 @@ export interface Results {
 }
 
 /** Runtimes that the others are compared with. */
-export const references = ['crun', 'runc'] as const;
+export const references = ['crun', 'runc', 'floor'] as const;
 
 /** The figures of one measure of one target. */
 export interface Series {

@@ -16,6 +16,10 @@ export interface Target {
   version: string;
   /** Size of the file that is the program, in bytes (the script's under Node, without the engine). */
   bytes: number;
+  /** Only runs containers, by floor.c. */
+  floor?: boolean;
+  /** Too slow for what takes hundreds of commands. */
+  slow?: boolean;
 }
 
 /** A runtime that can't, and why. */
@@ -25,7 +29,7 @@ export interface MissingTarget {
 }
 
 /** Names without `--runtimes`. */
-export const usualTargets = ['runts', 'runts-node', 'runc', 'crun'] as const;
+export const usualTargets = ['runts', 'runts-node', 'runc', 'crun', 'floor'] as const;
 
 const searchPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
@@ -75,5 +79,6 @@ export function findTarget(name: string, project: string): Target | MissingTarge
     const text = (result.error?.message ?? result.stderr).trim().split('\n')[0];
     return { name: label, reason: `\`--version\` failed: ${text || `status ${result.status}`}` };
   }
-  return { name: label, command, version: (result.stdout.split('\n')[0] as string).trim(), bytes };
+  const version = (result.stdout.split('\n')[0] as string).trim();
+  return { name: label, command, version, bytes, ...(name === 'runts-node' && { slow: true }) };
 }

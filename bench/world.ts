@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 
 /** Set in the environment of the process inside: the name of the bench's cgroup. */
 const INSIDE = 'RUNTS_BENCH_CGROUP';
@@ -14,7 +14,8 @@ const INSIDE = 'RUNTS_BENCH_CGROUP';
 /** Where everything of the bench is inside: tmpfs. */
 export const workFolder = '/run/runts-bench';
 
-const cgroupMount = '/sys/fs/cgroup';
+/** Where the hierarchy is inside. */
+export const cgroupMount = '/sys/fs/cgroup';
 
 /** One line of /proc/self/mountinfo, as far as it matters here (proc_pid_mountinfo(5)). */
 export interface MountEntry {
@@ -46,7 +47,7 @@ export function insideWorld(): string | undefined {
 }
 
 /** Removes a cgroup and those below it; what is still in use stays. */
-function removeCgroup(folder: string): void {
+export function removeCgroup(folder: string): void {
   try {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
       if (entry.isDirectory()) removeCgroup(`${folder}/${entry.name}`);
@@ -95,20 +96,35 @@ function command(program: string, ...args: string[]): void {
   }
 }
 
+/** What there is inside. */
+export interface World {
+  /** Path of the bench's cgroup in the hierarchy, e.g. `/runts-bench-123`. */
+  cgroup: string;
+  /** Controllers that containers can have limits of. */
+  controllers: Set<string>;
+}
+
 /**
  * Arranges the world's inside: /run, cgroups, the work folder.
  *
  * @param cgroup name that `insideWorld` gave
- * @returns path of the bench's cgroup in the hierarchy, e.g. `/runts-bench-123`
+ * @param wanted controllers to pass on to the bench's cgroup, where the hierarchy has them
  * @throws Error naming the command that failed
  */
-export function arrangeWorld(cgroup: string): string {
+export function arrangeWorld(cgroup: string, wanted: readonly string[]): World {
   if (!mounts().some((mount) => mount.mountPoint === cgroupMount && mount.type === 'cgroup2')) {
     if (mounts().some((mount) => mount.mountPoint === cgroupMount)) command('umount', '-R', cgroupMount);
     command('mount', '-t', 'cgroup2', 'cgroup2', cgroupMount);
   }
   command('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run');
   mkdirSync(workFolder, { recursive: true });
-  mkdirSync(`${cgroupMount}/${cgroup}`, { recursive: true });
-  return `/${cgroup}`;
+  const folder = `${cgroupMount}/${cgroup}`;
+  mkdirSync(folder, { recursive: true });
+  const offered = readFileSync(`${cgroupMount}/cgroup.controllers`, 'utf8').trim().split(' ');
+  const controllers = new Set(offered.filter((name) => wanted.includes(name)));
+  // Before anything is measured: otherwise whoever comes first would pay for it.
+  for (const name of controllers) {
+    for (const parent of [cgroupMount, folder]) writeFileSync(`${parent}/cgroup.subtree_control`, `+${name}`);
+  }
+  return { cgroup: `/${cgroup}`, controllers };
 }
