@@ -49,7 +49,7 @@ test('one round of crun and of a runtime that lacks a command', { skip }, () => 
     ...['--mounts', '2', '--others', '2,3', '--no-syscalls'],
     ...[
       '--runtimes',
-      `crun,lacking=${lacking}`,
+      `crun,lacking=${lacking},floor`,
       '--also',
       'absent=/no/such/runtime',
       '--json',
