@@ -157,7 +157,10 @@ const TRACE = `100 execve("/bin/rt", ["/bin/rt"], 0x1 /* 1 var */) = 0
 102 clone3({flags=CLONE_NEWPID}, 88) = 103
 103 mount("proc", ".", "proc", 0, NULL) = 0
 --- SIGCHLD ---
-103 execve("/bin/true", ["true"], 0x1 /* 0 vars */) = 0
+103 execve("/bin/none", ["true"], 0x1 /* 0 vars */) = -1 ENOENT (No such file or directory)
+103 execve("/bin/true", ["true"], 0x1 /* 0 vars */ <unfinished ...>
+100 futex(0x1, FUTEX_WAKE) = 0
+103 <... execve resumed>) = 0
 103 brk(NULL) = 0x1
 100 exit_group(0) = ?
 100 +++ exited with 0 +++
@@ -168,7 +171,7 @@ test('a trace is divided by who calls and when', () => {
     engine: 5,
     plan: 2,
     host: 3,
-    executor: 5,
+    executor: 6,
     threads: 1,
     engineFiles: ['/lib/libc.so'],
     files: ['BUNDLE/config.json'],

@@ -84,16 +84,24 @@ export function countCalls(text: string, { root, bundle }: Places): Calls {
   /** Has executed the container's command. */
   const contained = new Set<number>();
   let phase: 'engine' | 'plan' | 'host' = 'engine';
+  /** Is about to execute something that is not the executor. */
+  const executing = new Set<number>();
   let first = true;
   for (const raw of lines) {
     const line = parseLine(raw);
-    if (line === undefined) continue;
+    if (line === undefined) {
+      const done = /^(\d+) +<\.\.\. execve resumed>.* = 0$/.exec(raw);
+      if (done !== null && executing.has(Number(done[1]))) contained.add(Number(done[1]));
+      continue;
+    }
     if (!isEngine(line.pid)) {
       if (contained.has(line.pid) || contained.has(made.get(line.pid)?.parent ?? 0)) contained.add(line.pid);
       else calls.executor++;
       // The executor itself is executed from memory.
-      const executed = line.call === 'execve' && line.text.endsWith(' = 0');
-      if (executed && !line.text.startsWith('execve("/proc/self/fd/')) contained.add(line.pid);
+      if (line.call === 'execve' && !line.text.startsWith('execve("/proc/self/fd/')) {
+        executing.add(line.pid);
+        if (line.text.endsWith(' = 0')) contained.add(line.pid);
+      }
       continue;
     }
     if (first) {

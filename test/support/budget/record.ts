@@ -28,7 +28,7 @@ export const renewing: boolean = process.env.RUNTS_UPDATE_BUDGET === '1';
  */
 const ALLOWANCES: Readonly<Record<string, (measured: number) => number>> = {
   engine: (n) => Math.ceil(n * 0.1),
-  engineFiles: () => 2,
+  engineFiles: () => 3,
   threads: () => 1,
   // How often something waits depends on who is faster.
   plan: (n) => Math.max(2, Math.ceil(n * 0.05)),
