@@ -6,8 +6,8 @@
 
 import { rmdirSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
-import { waitUntil } from '../linux/wait.ts';
 import { cgroupError } from './errors.ts';
+import { waitForEvents } from './events.ts';
 import { isPopulated, processesIn, subtree } from './processes.ts';
 
 /** How long dying processes are waited for. Exits take milliseconds; only a hung device or file system takes more. */
@@ -49,7 +49,7 @@ function removeTree(directory: string): boolean {
  * @throws RuntsError E_CGROUP when it can't be removed or processes are still in it after 10 seconds
  */
 export function removeCgroup(directory: string, timeoutMs: number = TIMEOUT_MS): void {
-  if (waitUntil(() => removeTree(directory), timeoutMs)) return;
+  if (removeTree(directory) || waitForEvents(directory, () => removeTree(directory), timeoutMs)) return;
   const pids = processesIn(directory);
   const who =
     pids.length > 0 ? `processes ${pids.slice(0, 8).join(', ')} are still in it` : 'it is still in use';

@@ -9,7 +9,6 @@ import { killCgroup } from '../cgroup/kill.ts';
 import { processesIn } from '../cgroup/processes.ts';
 import { RuntsError } from '../errors.ts';
 import { processCgroup } from '../linux/procfs.ts';
-import { waitUntil } from '../linux/wait.ts';
 import { isAlive, type ProcessIdentity } from './process.ts';
 import { type CgroupState, cgroupDirectory } from './state.ts';
 
@@ -119,7 +118,7 @@ export async function killAndWait(target: Target, timeoutMs: number = DEATH_MS):
   if (cgroup !== null) killCgroup(cgroupDirectory(cgroup));
   if (init === null || !isAlive(init)) return;
   if (cgroup === null || !isIn(init.pid, cgroup)) await signalProcess(init, SIGKILL);
-  if (waitUntil(() => !isAlive(init), timeoutMs)) return;
+  if (await dies(init, timeoutMs)) return;
   throw new RuntsError(
     'E_WRONG_STATE',
     `container init still running: process ${init.pid} survives SIGKILL`,
@@ -127,4 +126,19 @@ export async function killAndWait(target: Target, timeoutMs: number = DEATH_MS):
       hint: `it waits in the kernel for a device or file system: see /proc/${init.pid}/stack`,
     },
   );
+}
+
+/** Waits for the end of a process that need not be our child: its pidfd becomes readable then (Linux 5.3). */
+async function dies(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  const { pidfdOpen } = await native();
+  const { POLL, poll } = await import('../../ffi/descriptors.ts');
+  const pidfd = pidfdOpen(process.pid);
+  if (pidfd === undefined) return true;
+  try {
+    // The right one, or it was somebody else's pidfd that we would wait for.
+    if (!isAlive(process)) return true;
+    return poll([{ fd: pidfd, events: POLL.IN }], timeoutMs)[0] !== 0;
+  } finally {
+    closeSync(pidfd);
+  }
 }
