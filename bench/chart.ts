@@ -7,6 +7,7 @@
  * @module
  */
 
+import { growthOf } from './profiles.ts';
 import { formatKB, formatMs, titleOf } from './report.ts';
 import type { Results } from './results.ts';
 
@@ -36,6 +37,7 @@ const gap = 18;
 const margin = 16;
 const header = 72;
 
+/** Colours and letters of all charts. */
 const style = `
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606a; }
 .h { font-size: 15px; font-weight: 600; fill: #1f2328; }
@@ -54,19 +56,37 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #57606
   .spread { stroke: #e6edf3; }
 }`;
 
+/** The same for curves. */
+export const axisStyle = `${style}
+.grid { stroke: #8c959f; stroke-width: 0.5; opacity: 0.4; }
+.line { stroke: #8c959f; fill: none; stroke-width: 1.5; }
+.line.ours { stroke: #0a7d5a; stroke-width: 2; fill: none; }
+.line.floor { stroke-dasharray: 4 3; }
+circle.line { fill: #8c959f; stroke: none; }
+circle.line.ours { fill: #0a7d5a; stroke: none; }
+.spread { stroke-width: 1; opacity: 0.6; }
+@media (prefers-color-scheme: dark) {
+  .line.ours { stroke: #2dba8b; }
+  circle.line.ours { fill: #2dba8b; }
+}`;
+
 /** Text as XML character data. */
 export function escapeXml(text: string): string {
   return text.replace(/[<>&"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-const isOurs = (target: string): boolean => target.startsWith('runts');
+/** Is this target the project's own? */
+export const isOurs = (target: string): boolean => target.startsWith('runts');
 
 /** Panels of results: what users wait for, then what a container holds. */
 export function panelsOf(results: Results): Panel[] {
   const parts = new Set(['create', 'start', 'delete', 'true']);
   const panels = new Map<string, Panel>();
+  // All measures of two profiles are enough to look at; of the others the whole run.
+  const profiles = [...new Set(results.rows.map((row) => row.profile))].filter((name) => name !== '');
   for (const row of results.rows) {
-    if (parts.has(row.measure)) continue;
+    if (parts.has(row.measure) || growthOf(row.profile) !== undefined) continue;
+    if (profiles.indexOf(row.profile) > 1 && row.measure !== 'run') continue;
     const title = titleOf(row.profile, row.measure);
     const panel = panels.get(title) ?? { title, bars: [] };
     panels.set(title, panel);
@@ -130,6 +150,20 @@ function drawPanel(panel: Panel, x: number, y: number): string {
   return lines.join('\n');
 }
 
+/** Two lines for the head of a chart: versions and method, machine and date. */
+export function describeRun(results: Results): [versions: string, where: string] {
+  const { machine } = results;
+  const versions = results.targets
+    .filter((target) => target.floor !== true)
+    .map(({ name, version }) => {
+      const number = /\d+\.\d+\S*/.exec(version)?.[0];
+      return number === undefined ? name : `${name} ${number}`;
+    });
+  const where = `${machine.cpu}, ${machine.cpus} CPUs, ${machine.os}, Linux ${machine.kernel}, ${results.date.slice(0, 10)}`;
+  const how = `medians of ${results.rounds} interleaved rounds, lines from 10th to 90th percentile`;
+  return [`${versions.join(', ')}; ${how}`, where];
+}
+
 /** An SVG document of results. */
 export function formatChart(results: Results): string {
   const panels = panelsOf(results);
@@ -143,18 +177,12 @@ export function formatChart(results: Results): string {
     y += Math.max(...pair.map(panelHeight));
   }
   const width = margin * 2 + column * 2 - 20;
-  const { machine } = results;
-  const versions = results.targets.map(({ name, version }) => {
-    const number = /\d+\.\d+\S*/.exec(version)?.[0];
-    return number === undefined ? name : `${name} ${number}`;
-  });
-  const where = `${machine.cpu}, ${machine.cpus} CPUs, ${machine.os}, Linux ${machine.kernel}, ${results.date.slice(0, 10)}`;
-  const how = `medians of ${results.rounds} interleaved rounds, lines from 10th to 90th percentile`;
+  const [versions, where] = describeRun(results);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" viewBox="0 0 ${width} ${y}" role="img" aria-label="Times and memory of container runtimes">`,
     `<style>${style}\n</style>`,
     `<text class="h" x="${margin}" y="22">Container runtimes side by side: shorter is better</text>`,
-    `<text x="${margin}" y="40">${escapeXml(`${versions.join(', ')}; ${how}`)}</text>`,
+    `<text x="${margin}" y="40">${escapeXml(versions)}</text>`,
     `<text x="${margin}" y="56">${escapeXml(where)}</text>`,
     ...body,
     '</svg>\n',

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeBundles, makeMounted, makeRootfs, type Surroundings } from './bundle.ts';
@@ -19,9 +19,11 @@ import { addOthers, removeOthers } from './others.ts';
 import { type Group, interleave } from './plan.ts';
 import { findProfile, growthName, growthOf, LIMITED } from './profiles.ts';
 import { seededRandom } from './random.ts';
+import { shortTable, withSection } from './readme.ts';
 import { formatReport } from './report.ts';
 import { makeRows, type Results, type Series, type Skipped, toJson } from './results.ts';
 import { makeRunner, type Runner } from './runner.ts';
+import { formatScaling } from './scaling.ts';
 import { awaitSummary, findStrace, traced } from './strace.ts';
 import { findTarget, type MissingTarget, type Target, usualTargets } from './targets.ts';
 import { arrangeWorld, insideWorld, runInWorld, workFolder } from './world.ts';
@@ -282,6 +284,13 @@ async function bench(options: Options, cgroupName: string): Promise<number> {
   process.stdout.write(`\n${formatReport(results)}`);
   if (options.json !== undefined) write(options.json, toJson(results));
   if (options.svg !== undefined) write(options.svg, formatChart(results));
+  const scaling = formatScaling(results);
+  if (options.scalingSvg !== undefined && scaling !== undefined) write(options.scalingSvg, scaling);
+  if (options.readme) {
+    // Of the figures as they are in the file, so that a test can compare the two.
+    const table = shortTable(JSON.parse(toJson(results)) as Results);
+    write(`${project}/README.md`, withSection(readFileSync(`${project}/README.md`, 'utf8'), table));
+  }
   return failures.length > 0 || results.rows.length === 0 ? 1 : 0;
 }
 

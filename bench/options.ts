@@ -155,6 +155,9 @@ export function parseOptions(args: readonly string[], resultsFolder: string): Op
     return value ?? (values.quick ? undefined : `${resultsFolder}/${name}`);
   };
   if (values.quick && values.full) throw new Error('--quick and --full exclude each other');
+  if (values.readme && (values.json === '' || (values.quick && values.json === undefined))) {
+    throw new Error('--readme: the table is of the results in the repository: leave --json as it is');
+  }
   const extent = extents[values.quick ? 'quick' : values.full ? 'full' : 'usual'];
   return {
     rounds: positiveInteger('rounds', values.rounds ?? extent.rounds, 1),

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { escapeXml, formatChart, panelsOf } from './chart.ts';
+import { growthFigures } from './growth.ts';
+import { markers, sectionOf, shortTable, withSection } from './readme.ts';
 import { formatKB, formatMs, formatReport, table } from './report.ts';
 import { makeRows, type Results, type Series, toJson } from './results.ts';
+import { formatScaling, spread, ticks } from './scaling.ts';
 
 function series(target: string, ms: number): Series {
   const figures = Array.from({ length: 9 }, (_, i) => ({
@@ -134,4 +138,90 @@ test('a chart of nothing is still a chart', () => {
   const svg = formatChart({ ...results, rows: [], memory: [] });
   assert.match(svg, /<\/svg>\n$/);
   assert.ok(!/NaN|Infinity/.test(svg));
+});
+
+function grown(profile: string, target: string, ms: number): Series {
+  return { ...series(target, ms), profile };
+}
+
+const growing: Results = {
+  ...results,
+  rows: makeRows(
+    [
+      ...[series('runts', 7), series('crun', 14), series('floor', 2)],
+      ...[grown('others=1', 'runts', 7), grown('others=1', 'crun', 15), grown('others=100', 'runts', 8)],
+      ...[grown('mounts=1', 'runts', 7), grown('mounts=1000', 'runts', 70), grown('mounts=1', 'floor', 3)],
+    ],
+    1,
+  ),
+};
+
+test('what grows is a curve a runtime, from the host without others on', () => {
+  const shapes = growthFigures(growing.rows).map(({ what, measure, counts, curves }) => ({
+    ...{ what, measure, counts },
+    curves: curves.map(({ target, points }) => [target, points.map((point) => point.count)]),
+  }));
+  assert.deepEqual(shapes, [
+    {
+      ...{ what: 'others', measure: 'run', counts: [0, 1, 100] },
+      curves: [
+        ['runts', [0, 1, 100]],
+        ['crun', [0, 1]],
+      ],
+    },
+    {
+      ...{ what: 'mounts', measure: 'run', counts: [1, 1000] },
+      curves: [
+        ['runts', [1, 1000]],
+        ['floor', [1]],
+      ],
+    },
+  ]);
+  const text = formatReport(growing);
+  assert.match(text, /run, ms, by mounts +1 +1000\n {2}runts +7\.04 +70\.0\n {2}floor +3\.04\n/);
+  assert.ok(!text.includes('others=1 config'));
+});
+
+test('the chart of what grows has a panel a measure and a curve a runtime', () => {
+  const svg = formatScaling(growing) ?? '';
+  assert.equal(svg.match(/<g /g)?.length, 2);
+  assert.equal(svg.match(/<path class="line/g)?.length, 4);
+  assert.ok(!/NaN|undefined|Infinity/.test(svg));
+  assert.equal(formatScaling(results), undefined);
+  assert.equal(panelsOf(growing).length, 2);
+  assert.deepEqual(ticks(0.9, 30), [1, 2, 5, 10, 20]);
+  assert.deepEqual(spread([10, 40, 11, 12], 5), [10, 40, 15, 20]);
+});
+
+test('the short table compares runts with both', () => {
+  const table = shortTable(growing);
+  const run = table.split('\n').find((line) => line.startsWith('| `run` |'));
+  assert.equal(run, '| `run` | 7.04 ms | 14.0 ms |  | 0.50 |  |');
+  assert.match(table, /^\| {2}\| runts 0\.1\.0 \| crun 1\.8\.1 \| runc \| × crun \| × runc \|\n/);
+  assert.match(table, /\| held by a created container \| 24 KB \| 1\.17 MB \| {2}\| 0\.020 \| {2}\|/);
+  assert.match(table, /times what the kernel alone takes \| 3\.5 \| 6\.9 /);
+  assert.match(table, /9 interleaved rounds .* CPU <1>, 2 CPUs, Debian, Linux 6\.1\.0/);
+  assert.ok(!table.includes('exec'));
+});
+
+test('the table goes between the markers, and nothing else changes', () => {
+  const readme = `a\n\n${markers[0]}\n\nold\n\n${markers[1]}\n\nb\n`;
+  const changed = withSection(readme, 'new');
+  assert.equal(changed, `a\n\n${markers[0]}\n\nnew\n\n${markers[1]}\n\nb\n`);
+  assert.equal(withSection(changed, 'new'), changed);
+  assert.equal(sectionOf(changed), 'new');
+  assert.throws(() => withSection('a', 'b'), /no place/);
+});
+
+test('the table in README.md is that of the results in the repository', (t) => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  assert.notEqual(sectionOf(readme), '');
+  let text: string;
+  try {
+    text = readFileSync(new URL('results/bench.json', import.meta.url), 'utf8');
+  } catch {
+    t.diagnostic('no results in bench/results');
+    return;
+  }
+  assert.equal(sectionOf(readme), shortTable(JSON.parse(text) as Results));
 });

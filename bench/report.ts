@@ -4,6 +4,8 @@
  * @module
  */
 
+import { growthFigures, growthTitles } from './growth.ts';
+import { growthOf } from './profiles.ts';
 import { type MemoryRow, type Results, type Row, references, type SyscallRow } from './results.ts';
 import type { Ratio } from './stats.ts';
 
@@ -125,6 +127,21 @@ function syscallSection(profile: string, rows: readonly SyscallRow[]): string[][
   ];
 }
 
+function growthSections(rows: readonly Row[]): string[] {
+  return growthFigures(rows).map(({ what, measure, counts, curves }) =>
+    table([
+      [`${measure}, ms, by ${growthTitles[what]}`, ...counts.map(String)],
+      ...curves.map(({ target, points }) => [
+        `  ${target}`,
+        ...counts.map((count) => {
+          const point = points.find((p) => p.count === count);
+          return point === undefined ? '' : formatMs(point.ms);
+        }),
+      ]),
+    ]),
+  );
+}
+
 /** The whole report. */
 export function formatReport(results: Results): string {
   const { machine } = results;
@@ -140,14 +157,16 @@ export function formatReport(results: Results): string {
       `  The machine was not quiet: other work took ${share}. Trust p10 and processor time before medians.`,
     );
   }
-  const sections = [...groups(results.rows, (row) => titleOf(row.profile, row.measure))].map(
-    ([title, rows]) => timeSection(title, rows),
+  const timed = results.rows.filter((row) => growthOf(row.profile) === undefined);
+  const sections = [...groups(timed, (row) => titleOf(row.profile, row.measure))].map(([title, rows]) =>
+    timeSection(title, rows),
   );
   // One table for all measures, so that their columns line up.
   const width = Math.max(0, ...sections.flat().map((row) => row[0]?.length ?? 0));
   for (const section of sections) {
     lines.push('', table(section.map(([first = '', ...rest]) => [first.padEnd(width), ...rest])));
   }
+  for (const section of growthSections(results.rows)) lines.push('', section);
   for (const [profile, rows] of groups(results.memory, (row) => row.profile)) {
     lines.push('', table(memorySection(profile, rows)));
   }
