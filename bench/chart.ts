@@ -98,8 +98,27 @@ export function panelsOf(results: Results): Panel[] {
       value: row.wallMs.median,
       low: row.wallMs.p10,
       high: row.wallMs.p90,
-      text: `${formatMs(row.wallMs.median)} ms${against.join('')}`,
+      text: `${formatTime(row.wallMs.median)}${against.join('')}`,
       ours: isOurs(row.target),
+    });
+  }
+  const runs = results.rows.filter((row) => row.measure === 'run' && row.profile === profiles[0]);
+  panels.set('peak', {
+    title: `peak memory of run (${profiles[0]} config)`,
+    bars: runs.flatMap(({ target, maxRssKB }) => {
+      if (maxRssKB === undefined) return [];
+      const { median, p10, p90 } = maxRssKB;
+      const bar = { label: target, value: median, low: p10, high: p90, text: formatKB(median) };
+      return [{ ...bar, ours: isOurs(target) }];
+    }),
+  });
+  for (const measure of ['run', 'create', 'exec']) {
+    const counts = results.syscalls.filter((row) => row.measure === measure && row.profile === profiles[0]);
+    panels.set(`calls ${measure}`, {
+      title: `system calls of ${measure} (${profiles[0]} config)`,
+      bars: counts.map(({ target, total }) => ({
+        ...{ label: target, value: total, text: String(total), ours: isOurs(target) },
+      })),
     });
   }
   for (const profile of new Set(results.memory.map((row) => row.profile))) {
@@ -115,7 +134,11 @@ export function panelsOf(results: Results): Panel[] {
         })),
     });
   }
-  return [...panels.values()];
+  return [...panels.values()].filter((panel) => panel.bars.length > 0);
+}
+
+function formatTime(ms: number): string {
+  return ms < 9999.5 ? `${formatMs(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
 function panelHeight(panel: Panel): number {

@@ -24,7 +24,7 @@ export interface GrowthFigure {
 /** What it grows with, in a heading. */
 export const growthTitles: Readonly<Record<Growth['what'], string>> = {
   mounts: 'mounts',
-  others: 'other containers of the runtime on the host',
+  others: 'other containers on the host',
 };
 
 /** The figures of all rows that grow; a host with no others is the profile `default` by itself. */
