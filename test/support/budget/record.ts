@@ -36,6 +36,7 @@ const ALLOWANCES: Readonly<Record<string, (measured: number) => number>> = {
   files: () => 1,
   // Masked paths and capabilities are the kernel's.
   executor: (n) => Math.ceil(n * 0.02),
+  modules: (n) => Math.ceil(n * 0.02),
   bytes: (n) => Math.ceil(n * 0.02),
 };
 
