@@ -4,7 +4,7 @@ import { parseOptions } from './options.ts';
 
 test('defaults', () => {
   const options = parseOptions([], '/results');
-  assert.equal(options.rounds, 24);
+  assert.equal(options.rounds, 20);
   assert.equal(options.warmup, 3);
   assert.equal(options.json, '/results/bench.json');
   assert.equal(options.svg, '/results/bench.svg');

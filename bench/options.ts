@@ -52,8 +52,8 @@ export const usage = `Usage: npm run bench -- [options]
 Times runts, runc and crun side by side in one run, in namespaces of its own. Needs root.
 
   --quick             5 rounds of one profile, no fleets, no growth, no files unless asked for
-  --full              all profiles, all fleets, all growth: about a quarter of an hour
-  --rounds N          rounds that count (default 24, with --full 40); long samples are in fewer of them
+  --full              all profiles, all fleets, all growth: about twenty minutes
+  --rounds N          rounds that count (default 20, with --full 40); long samples are in fewer of them
   --warmup N          rounds before them that don't (default 3)
   --only A,B          measures: true, version, run, create+start+delete, create, start, delete, state, exec, kill
   --runtimes A,B      runts, runts-node, runc, crun, floor or name='path[ argument...]', e.g. old=/usr/bin/runts
@@ -79,7 +79,7 @@ Times runts, runc and crun side by side in one run, in namespaces of its own. Ne
 const extents = {
   quick: { rounds: '5', warmup: '1', profile: 'default', fleet: '', mounts: '', others: '' },
   usual: {
-    rounds: '24',
+    rounds: '20',
     warmup: '3',
     profile: 'default,docker',
     fleet: '10x1,100x8',
