@@ -48,8 +48,21 @@ function cyclesOf(profile: string, first: boolean, options: Options): Cycle[] {
   });
 }
 
+/** What the floor does in the place of a cycle's commands. */
+const FLOOR_MODES: Readonly<Record<string, 'run' | 'create'>> = { run: 'run', lifecycle: 'create' };
+
+/** A cycle as one call of floor.c, which gives one figure. */
+function floorCycle(cycle: Cycle): Cycle {
+  const [measure] = cycle.measures as [string];
+  return {
+    ...cycle,
+    measures: [measure],
+    steps: (lines) => [{ kind: 'run', argv: lines.run, slot: measure }],
+  };
+}
+
 function takesPart(target: Target, cycle: Cycle, profile: string): boolean {
-  if (target.floor) return cycle.name === 'run' && growthOf(profile)?.what !== 'others';
+  if (target.floor) return FLOOR_MODES[cycle.name] !== undefined && growthOf(profile)?.what !== 'others';
   if (!target.slow) return true;
   return cycle.lanes < SLOW_LIMIT && (growthOf(profile)?.count ?? 0) < SLOW_LIMIT;
 }
@@ -75,12 +88,14 @@ export async function makeEntries(
       }
       for (const target of targets) {
         if (!takesPart(target, cycle, profile)) continue;
+        const own = target.floor ? floorCycle(cycle) : cycle;
+        if (wantedMeasures(own, options.only).size === 0) continue;
         group.push({
           profile: cycle.payload === undefined ? '' : profile,
-          cycle,
+          cycle: own,
           target: target.name,
           ...(await placesOf(target, cycle, profile, surroundings)),
-          wanted: wanted(),
+          wanted: wantedMeasures(own, options.only),
         });
       }
     }
@@ -96,9 +111,11 @@ async function placesOf(
 ): Promise<Pick<Entry, 'lines' | 'places'>> {
   const lines = (place: Place): CommandLines => commandLines(command, place);
   if (cycle.payload === undefined) return { lines, places: [noContainer] };
-  const places = makeBundles(surroundings, profile, cycle.payload, name, cycle.lanes);
+  const id = floor ? `${name}-${cycle.name}` : name;
+  const places = makeBundles(surroundings, profile, cycle.payload, name, cycle.lanes, id);
   if (!floor) return { lines, places };
-  for (const place of places) await recordFloor(place, surroundings.executor);
+  const mode = FLOOR_MODES[cycle.name] ?? 'run';
+  for (const place of places) await recordFloor(place, surroundings.executor, mode);
   return { lines: ({ bundle }) => runOnly([...command, `${bundle}/${FLOOR}`]), places };
 }
 

@@ -1,6 +1,6 @@
 /*
- * A whole `run` with nothing in it that thinks: makes the cgroup, starts the executor with a tape that is there already,
- * answers its notes, waits for the container and removes the cgroup. What it takes is what the kernel takes.
+ * A container's whole life with nothing in it that thinks: makes the cgroup, starts the executor with a tape that is there
+ * already, answers its notes, waits for the container and removes the cgroup. What it takes is what the kernel takes.
  *
  *     floor SCRIPT
  *
@@ -9,11 +9,14 @@
  *     cgroup PATH FD      make it; the executor gets it as this descriptor
  *     write PATH VALUE    a limit
  *     try PATH VALUE      a limit that the kernel may not have
+ *     pipe FD             the executor gets the end to read from: what `start` writes into
+ *     result FD           the executor gets the end to write to: what tells `start` of execve
  *     spawn IMAGE FD      start the executor; its end of the socket is this descriptor
  *     await TAG           until a note with this tag has come
  *     init TAG            likewise; its value is the container's first process, and the executor has ended
  *     go                  let it go on
  *     exec                until the end of file that execve makes
+ *     start               a byte into the pipe, then until the end of file on the result
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +33,10 @@
 
 #include "../ffi/abi.h"
 
-static int sync_fd = -1, cgroup_from = -1, cgroup_to = -1;
+static int sync_fd = -1, start_fd = -1, result_fd = -1;
+/* What the executor gets: our descriptors and its numbers. */
+static struct { int from, to; } handed[4];
+static int handed_count;
 static const char *cgroup_path;
 static pid_t executor, init;
 static unsigned long long seen; /* tags, a bit each */
@@ -48,6 +54,23 @@ static void die(const char *what)
 	if (cgroup_path)
 		rmdir(cgroup_path);
 	exit(1);
+}
+
+static void hand(int from, int to)
+{
+	if (from < 0 || handed_count == (int)(sizeof handed / sizeof *handed))
+		die("a descriptor");
+	handed[handed_count].from = from;
+	handed[handed_count++].to = to;
+}
+
+static void make_pipe(int *ours, int to, int reads)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		die("pipe2");
+	hand(ends[!reads], to);
+	*ours = ends[reads];
 }
 
 static int image_in_memory(const char *path)
@@ -72,21 +95,22 @@ static void spawn(const char *image, int sync_to)
 	char path[64], *argv[] = { "runts-init", NULL }, *envp[] = { NULL };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		die("socketpair");
+	hand(pair[1], sync_to);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
 	executor = vfork();
 	if (executor < 0)
 		die("vfork");
 	if (executor == 0) {
-		if (dup2(pair[1], sync_to) < 0 || (cgroup_from >= 0 && dup2(cgroup_from, cgroup_to) < 0))
-			_exit(126);
+		for (int i = 0; i < handed_count; i++)
+			if (dup2(handed[i].from, handed[i].to) < 0)
+				_exit(126);
 		execve(path, argv, envp);
 		_exit(127);
 	}
 	sync_fd = pair[0];
-	close(pair[1]);
 	close(memory);
-	if (cgroup_from >= 0)
-		close(cgroup_from);
+	for (int i = 0; i < handed_count; i++)
+		close(handed[i].from);
 }
 
 /* The next message; 0 at the end of file. */
@@ -150,10 +174,13 @@ static void perform(char *line)
 		if (mkdir(a, 0755) < 0)
 			die(a);
 		cgroup_path = a;
-		cgroup_from = open(a, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		cgroup_to = atoi(b);
+		hand(open(a, O_RDONLY | O_DIRECTORY | O_CLOEXEC), atoi(b));
 	} else if ((!strcmp(line, "write") || !strcmp(line, "try")) && b) {
 		write_value(a, b, *line == 'w');
+	} else if (!strcmp(line, "pipe") && a) {
+		make_pipe(&start_fd, atoi(a), 1);
+	} else if (!strcmp(line, "result") && a) {
+		make_pipe(&result_fd, atoi(a), 0);
 	} else if (!strcmp(line, "spawn") && b) {
 		spawn(a, atoi(b));
 	} else if (!strcmp(line, "await") && a) {
@@ -166,6 +193,15 @@ static void perform(char *line)
 	} else if (!strcmp(line, "exec")) {
 		while (receive(&message))
 			;
+	} else if (!strcmp(line, "start")) {
+		char buffer[64];
+		ssize_t length;
+		if (write(start_fd, "0", 1) != 1)
+			die("write");
+		while ((length = read(result_fd, buffer, sizeof buffer)) > 0)
+			;
+		if (length < 0)
+			die("read");
 	} else {
 		errno = EINVAL;
 		die(line);

@@ -1,5 +1,5 @@
 /**
- * The floor: what a `run` costs when nobody has to think of it.
+ * The floor: what a container costs when nobody has to think of it.
  *
  * The plan is made here, once, by the project's own planner; the tape and the steps on the host go into files, which
  * floor.c performs. It leaves out what only a runtime needs: its state, its lock, its log.
@@ -19,7 +19,7 @@ import type { Place } from './measures.ts';
 import type { MissingTarget, Target } from './targets.ts';
 
 /** The descriptors' numbers in the executor: above any that floor.c has open. */
-const DESCRIPTORS = { sync: 100, cgroup: 101 } as const;
+const DESCRIPTORS = { sync: 100, cgroup: 101, start: 102, result: 103 } as const;
 
 /** Name of the target, and of the file in a bundle that floor.c performs. */
 export const FLOOR = 'floor';
@@ -65,6 +65,10 @@ export function floorLine(step: HostStep, cgroup: string, imageFile: string): st
           return `${verb} ${cgroup}/${file} ${value}\n`;
         })
         .join('');
+    case 'fifo':
+      return step.path.endsWith('/exec.fifo')
+        ? `pipe ${DESCRIPTORS.start}\n`
+        : `result ${DESCRIPTORS.result}\n`;
     case 'spawn':
       return `spawn ${imageFile} ${DESCRIPTORS.sync}\n`;
     case 'await':
@@ -82,9 +86,14 @@ export function floorLine(step: HostStep, cgroup: string, imageFile: string): st
  * Plans a bundle and writes what floor.c needs into it.
  *
  * @param executor the executor's file
+ * @param mode `create` is followed by what `start` does
  * @returns path of the script
  */
-export async function recordFloor({ id, bundle, stateRoot }: Place, executor: string): Promise<string> {
+export async function recordFloor(
+  { id, bundle, stateRoot }: Place,
+  executor: string,
+  mode: 'run' | 'create',
+): Promise<string> {
   const context: CommandContext = {
     global: {
       root: stateRoot,
@@ -100,8 +109,8 @@ export async function recordFloor({ id, bundle, stateRoot }: Place, executor: st
   };
   const { plan, facts, options } = await prepare(context, {
     id,
-    mode: 'run',
-    foreground: true,
+    mode,
+    foreground: mode === 'run',
     dryRun: false,
   });
   const tape = plan.program.finish({ fds: DESCRIPTORS, reportFd: DESCRIPTORS.sync });
@@ -109,6 +118,8 @@ export async function recordFloor({ id, bundle, stateRoot }: Place, executor: st
   writeFileSync(imageFile, image(readFileSync(executor), tape));
   const cgroup = `${facts.cgroupMount}${options.cgroupPath}`;
   const script = `${bundle}/${FLOOR}`;
-  writeFileSync(script, plan.host.map((step) => floorLine(step, cgroup, imageFile)).join(''));
+  const lines = plan.host.map((step) => floorLine(step, cgroup, imageFile));
+  if (mode === 'create') lines.push('start\n');
+  writeFileSync(script, lines.join(''));
   return script;
 }
