@@ -207,6 +207,11 @@ test('budgets have room for what machines differ in, and the least of the trials
   assert.deepEqual(budgetsOf({ create: { engine: 100, tape: 5 } }), {
     create: { engine: 110, tape: 5 },
   });
+  const before = { create: { engine: 120, tape: 5 } };
+  assert.deepEqual(budgetsOf({ create: { engine: 100, tape: 5 } }, before), before);
+  assert.deepEqual(budgetsOf({ create: { engine: 95, tape: 4 } }, before), {
+    create: { engine: 105, tape: 4 },
+  });
   assert.deepEqual(least([{ a: { n: 3 } }, { a: { n: 2 } }, { a: { n: 4 } }]), { a: { n: 2 } });
   const record = { x: { a: { n: 1, m: 2 }, b: { n: 3 } } };
   const text = '{\n  "x": {\n    "a": { "n": 1, "m": 2 },\n    "b": { "n": 3 }\n  }\n}\n';

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { ERRNO } from '../../ffi/constants/errno.ts';
 import {
   AT,
   FSCONFIG,
@@ -103,6 +104,8 @@ export function planMaskedPaths(
       });
       program.jump(attach);
       program.place(file);
+      // Most masked paths don't exist on any one kernel: they are not asked for twice.
+      program.jumpIf(valueIn(target), '==', -ERRNO.ENOENT, next);
       planOpen(ctx, root, path, O.PATH, next);
       program.call('open_tree', [valueIn(source), '', AT.EMPTY_PATH | cloneTree(false)], {
         store: tree,

@@ -61,19 +61,39 @@ export function formatRecord(record: Budgets): string {
   return `{\n${sections.join(',\n')}\n}\n`;
 }
 
-/** Measured counts as budgets. */
-export function budgetsOf(measured: Record<string, Counts>): Record<string, Counts> {
-  return Object.fromEntries(
-    Object.entries(measured).map(([row, counts]) => [
-      row,
-      Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, n + allowance(name, n)])),
-    ]),
-  );
+/** Measured counts as budgets. One that still fits stays as it is, so that a renewal changes what has changed. */
+export function budgetsOf(
+  measured: Record<string, Counts>,
+  before: Record<string, Counts> = {},
+): Record<string, Counts> {
+  return mapCounts(measured, (n, row, name) => {
+    const room = allowance(name, n);
+    const old = before[row]?.[name];
+    return old !== undefined && fits(n, old, room) ? old : n + room;
+  });
+}
+
+function mapCounts(
+  rows: Record<string, Counts>,
+  change: (n: number, row: string, name: string) => number,
+): Record<string, Counts> {
+  const result: Record<string, Counts> = {};
+  for (const [row, counts] of Object.entries(rows)) {
+    const changed = Object.entries(counts).map(([name, n]) => [name, change(n, row, name)]);
+    result[row] = Object.fromEntries(changed);
+  }
+  return result;
+}
+
+/** Neither beyond the budget nor so far below that the record should follow. */
+function fits(n: number, budget: number, room: number): boolean {
+  return n <= budget && budget <= n + (room === 0 ? 0 : 2 * room + 2);
 }
 
 /** Puts a section into the record, in alphabetical order; the others stay. */
 export function renewSection(section: string, measured: Record<string, Counts>): void {
-  const record = { ...readRecord(), [section]: budgetsOf(measured) };
+  const before = readRecord();
+  const record = { ...before, [section]: budgetsOf(measured, before[section]) };
   const sorted = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
   writeFileSync(FILE, formatRecord(Object.fromEntries(sorted)));
 }
@@ -107,7 +127,8 @@ export function savings(budgets: Record<string, Counts>, measured: Record<string
   return Object.entries(measured).flatMap(([row, counts]) =>
     Object.entries(counts).flatMap(([name, n]) => {
       const budget = budgets[row]?.[name] ?? n;
-      return budget > n + 2 * allowance(name, n) + 2 ? [`${row}: ${name}: ${n} of ${budget}`] : [];
+      const saved = n < budget && !fits(n, budget, allowance(name, n));
+      return saved ? [`${row}: ${name}: ${n} of ${budget}`] : [];
     }),
   );
 }
