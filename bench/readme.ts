@@ -89,13 +89,21 @@ export function shortTable(results: Results): string {
     (results.otherWork ?? 0) > machine.cpus * 0.1
       ? ' Other programs were at work on the machine meanwhile.'
       : '';
-  return [
-    table.map((row) => `| ${row.join(' | ')} |`).join('\n'),
-    '',
-    `Medians of ${results.rounds} interleaved rounds with runc’s default config, ${results.date.slice(0, 10)}: ${machine.cpu}, ` +
-      `${machine.cpus} CPUs, ${machine.os}, Linux ${machine.kernel}.${busy} [bench/](bench/README.md) says how; ` +
-      'all figures are in [bench/results](bench/results/).',
-  ].join('\n');
+  const text =
+    `Medians of ${results.rounds} interleaved rounds with runc’s default config, ${results.date.slice(0, 10)}: ` +
+    `${machine.cpu}, ${machine.cpus} CPUs, ${machine.os}, Linux ${machine.kernel}.${busy} ` +
+    '[bench/](bench/README.md) says how; all figures and charts are in [bench/results](bench/results/).';
+  return `${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n\n${wrapped(text, 120)}`;
+}
+
+/** Text in lines of at most so many characters. */
+function wrapped(text: string, width: number): string {
+  let line = 0;
+  return text.replace(/(\s*)(\S+)/g, (_, space: string, word: string) => {
+    const fits = line + space.length + word.length <= width;
+    line = fits ? line + space.length + word.length : word.length;
+    return `${fits ? space : '\n'}${word}`;
+  });
 }
 
 /**

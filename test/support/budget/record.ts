@@ -29,7 +29,8 @@ export const renewing: boolean = process.env.RUNTS_UPDATE_BUDGET === '1';
 const ALLOWANCES: Readonly<Record<string, (measured: number) => number>> = {
   engine: (n) => Math.ceil(n * 0.1),
   engineFiles: () => 3,
-  threads: () => 1,
+  // More processors, more of the engine's threads.
+  threads: () => 2,
   // How often something waits depends on who is faster.
   plan: (n) => Math.max(2, Math.ceil(n * 0.05)),
   host: (n) => Math.max(3, Math.ceil(n * 0.05)),
