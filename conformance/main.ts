@@ -17,9 +17,13 @@ const PARTS: Readonly<
     load: () => import('./runtime-tools/main.ts'),
     help: 'DIR [--vm]: the OCI validation suite, side by side with runc and crun',
   },
-  'side-by-side': {
-    load: () => import('./side-by-side/main.ts'),
-    help: '[--seed S] [--runs N]: random configs under runts, runc and crun',
+  containerd: {
+    load: () => import('./containerd/main.ts'),
+    help: '[--vm]: ctr and the CRI plugin, side by side with runc',
+  },
+  results: {
+    load: () => import('./results.ts'),
+    help: 'makes results.md anew of what the parts have kept',
   },
 };
 

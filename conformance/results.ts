@@ -69,9 +69,19 @@ function render(parts: readonly Part[]): string {
   ].join('\n\n');
 }
 
+function writePage(): void {
+  writeFileSync(page, `${render(readParts()).trimEnd()}\n`);
+}
+
 /** Keeps a part's results and writes results.md anew. */
 export function writePart(part: Part): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${part.name}.json`), `${JSON.stringify(part, null, 2)}\n`);
-  writeFileSync(page, `${render(readParts()).trimEnd()}\n`);
+  writePage();
+}
+
+/** Writes results.md anew, after a merge for instance. @returns the exit code */
+export function run(): number {
+  writePage();
+  return 0;
 }

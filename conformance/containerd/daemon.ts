@@ -1,0 +1,144 @@
+/**
+ * containerd in a world of its own, and its client ctr.
+ *
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCommand } from '../../test/harness/requirements.ts';
+import { call, ok, type Result, type Setting, waitFor } from '../engines/engine.ts';
+import { makeImage } from '../engines/image.ts';
+
+/** What makes containerd's CRI plugin ask for no registry. */
+const PAUSE = 'registry.k8s.io/pause:3.6';
+
+/** Where Debian's containernetworking-plugins are. */
+const CNI = '/usr/lib/cni';
+
+export const SOCKET = '/run/containerd/containerd.sock';
+
+export interface Containerd {
+  readonly setting: Setting;
+  /** containerd's namespace for ctr: also the first part of the containers' cgroups. */
+  readonly namespace: string;
+  /** The server's process; another one after a restart. */
+  daemon: ChildProcess;
+  /** For {@link newId}. */
+  count: number;
+}
+
+/** One network, as CRI and `ctr run --cni` use it. */
+const NETWORK = {
+  cniVersion: '0.4.0',
+  name: 'net',
+  plugins: [
+    {
+      type: 'bridge',
+      bridge: 'cni0',
+      isGateway: true,
+      ipam: {
+        type: 'host-local',
+        dataDir: '/run/cni-addresses',
+        ranges: [[{ subnet: '10.88.0.0/16' }]],
+        routes: [{ dst: '0.0.0.0/0' }],
+      },
+    },
+    { type: 'portmap', capabilities: { portMappings: true } },
+  ],
+};
+
+/** The configuration; docs/guides/with-containerd.md shows users the same. */
+function configText({ runtime, place, folder }: Setting): string {
+  const cri = 'plugins."io.containerd.grpc.v1.cri"';
+  const entry = (name: string, systemd: boolean) => `
+[${cri}.containerd.runtimes.${name}]
+  runtime_type = "io.containerd.runc.v2"
+  [${cri}.containerd.runtimes.${name}.options]
+    BinaryName = "${runtime.path}"
+    SystemdCgroup = ${systemd}
+`;
+  // Without controllers there is no weight to set, which CRI asks for.
+  const cgroups = place === 'host' ? 'disable_cgroup = true' : '';
+  return `
+version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.devmapper"]
+
+[grpc]
+  address = "${SOCKET}"
+
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${folder}/opt"
+
+[${cri}]
+  sandbox_image = "${PAUSE}"
+  disable_apparmor = true
+  restrict_oom_score_adj = ${place === 'host'}
+  ${cgroups}
+  [${cri}.cni]
+    bin_dir = "/opt/cni/bin"
+    conf_dir = "/etc/cni/net.d"
+  [${cri}.containerd]
+    default_runtime_name = "tested"
+${entry('tested', false)}${entry('tested-systemd', true)}`;
+}
+
+function startDaemon(folder: string): ChildProcess {
+  const log = openSync(join(folder, 'containerd.log'), 'a');
+  // Administrators' folders: iptables, and runc where containerd looks for it by itself.
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
+  const file = findCommand('containerd')!;
+  const daemon = spawn(file, ['--config', join(folder, 'config.toml')], { stdio: ['ignore', log, log], env });
+  daemon.unref();
+  return daemon;
+}
+
+/** ctr in the tests' own namespace. */
+export function ctr({ setting, namespace }: Containerd, args: readonly string[], input = ''): Result {
+  return call(setting.place, ['ctr', '--address', SOCKET, '--namespace', namespace, ...args], input);
+}
+
+/** The same for a command that must succeed; gives its output. */
+export function ctrOk({ setting, namespace }: Containerd, args: readonly string[], input = ''): string {
+  return ok(setting.place, ['ctr', '--address', SOCKET, '--namespace', namespace, ...args], input);
+}
+
+function waitForDaemon({ setting }: Containerd): void {
+  waitFor(
+    'containerd answers',
+    () => existsSync(SOCKET) && call(setting.place, ['ctr', '--address', SOCKET, 'version']).code === 0,
+  );
+}
+
+/** Brings it up, with the images in both namespaces. */
+export function openContainerd(setting: Setting): Containerd {
+  const { folder, image, place } = setting;
+  writeFileSync(join(folder, 'config.toml'), configText(setting));
+  mkdirSync('/etc/cni/net.d', { recursive: true });
+  writeFileSync('/etc/cni/net.d/10-net.conflist', JSON.stringify(NETWORK));
+  ok(place, ['sh', '-c', `mkdir -p /opt/cni && ln -sfn ${CNI} /opt/cni/bin`]);
+  const box: Containerd = { setting, namespace: setting.token, daemon: startDaemon(folder), count: 0 };
+  waitForDaemon(box);
+  ctrOk(box, ['images', 'import', image.archive]);
+  const pause = makeImage(folder, PAUSE, ['sleep', '2147483647']);
+  for (const { archive } of [image, pause]) {
+    ok(place, ['ctr', '--address', SOCKET, '--namespace', 'k8s.io', 'images', 'import', archive]);
+  }
+  return box;
+}
+
+/** Kills the server and starts it anew; containers go on meanwhile. */
+export function restartContainerd(box: Containerd): void {
+  const { pid } = box.daemon;
+  process.kill(pid!, 'SIGKILL');
+  // Its parent is busy here, so it stays a zombie: the answer is what counts.
+  waitFor(
+    'containerd is gone',
+    () =>
+      call(box.setting.place, ['ctr', '--address', SOCKET, '--connect-timeout', '1s', 'version']).code !== 0,
+  );
+  box.daemon = startDaemon(box.setting.folder);
+  waitForDaemon(box);
+}

@@ -1,0 +1,33 @@
+/**
+ * containerd with runts through its shim for runc.
+ *
+ * @module
+ */
+import type { Engine } from '../engines/engine.ts';
+import { type Containerd, ctr, ctrOk, openContainerd } from './daemon.ts';
+import { taskCases } from './tasks.ts';
+
+export const containerd: Engine<Containerd> = {
+  name: 'containerd',
+  title: 'containerd',
+  programs: {
+    containerd: 'containerd',
+    ctr: 'containerd',
+    'containerd-shim-runc-v2': 'containerd',
+    '/usr/lib/cni/bridge': 'containernetworking-plugins',
+    runc: 'runc',
+  },
+  note: {
+    host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
+    vm: 'In the VM, on pure cgroup v2 with every controller.',
+  },
+  open: openContainerd,
+  cases: taskCases,
+  clear(box) {
+    for (const id of ctrOk(box, ['containers', 'list', '-q']).split('\n').filter(Boolean)) {
+      ctr(box, ['tasks', 'delete', '--force', id]);
+      ctrOk(box, ['containers', 'delete', id]);
+    }
+  },
+  version: (box) => `containerd ${ctrOk(box, ['version']).match(/Version: *(.*)/)?.[1]}`,
+};

@@ -1,0 +1,56 @@
+/**
+ * Runs an engine's cases against runts, and against runc as the reference:
+ * `npm run conformance -- ENGINE [--vm] [--only CASE,…] [--runtimes NAME,…]`.
+ *
+ * Each runtime gets the engine in a world of its own. Fails when a case fails for runts that passes for another runtime,
+ * or that has no explanation. A run of some cases or runtimes renews their results only.
+ *
+ * @module
+ */
+import { readPart, writePart } from '../results.ts';
+import { versionOf } from '../runtime-tools/suite.ts';
+import type { Engine } from './engine.ts';
+import { runInside, runOutside } from './inside.ts';
+import { ensurePrograms, parseOptions } from './options.ts';
+import { type Cells, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
+
+/** Runs an engine's part of the suite. @returns the exit code */
+export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promise<number> {
+  const engine = typed as Engine<unknown>;
+  const options = parseOptions(engine, args);
+  if (options.inside) {
+    await runInside(engine, options);
+    return 0;
+  }
+  ensurePrograms(engine);
+  const { place, runtimes } = options;
+  const name = `${engine.name}-${place}`;
+  const earlier = readPart(name)?.data as Kept | undefined;
+  const cells: Record<string, Cells[string]> = {};
+  const versions: Record<string, string> = { ...earlier?.versions };
+  for (const runtime of runtimes) {
+    versions[runtime.name] = versionOf(runtime.path) || runtime.name;
+    await runOutside(engine, runtime, options, (line) => {
+      if (line.version !== undefined) versions[engine.name] = line.version;
+      if (line.case === undefined || line.outcome === undefined) return;
+      cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
+      const { verdict, reason } = line.outcome;
+      process.stdout.write(`${verdict} ${runtime.name}: ${line.case}${reason && `: ${reason}`}\n`);
+    });
+  }
+  const names = engine.cases.map((one) => one.name);
+  const kept: Kept = { versions, cells: mergeCells(names, earlier?.cells ?? {}, cells) };
+  writePart({
+    name,
+    title: `${engine.title}, ${place === 'vm' ? 'in the VM' : 'on a host'}`,
+    counts: countsOf(engine.title, place, kept.cells),
+    text: resultText(engine, place, kept),
+    data: kept,
+  });
+  const wrong = complaints(engine, cells);
+  for (const line of wrong) process.stdout.write(`${line}\n`);
+  for (const { what, cases, passes, skips = 0 } of countsOf(engine.title, place, cells)) {
+    process.stdout.write(`${what}: ${passes} of ${cases} pass${skips === 0 ? '' : `, ${skips} skipped`}\n`);
+  }
+  return wrong.length > 0 ? 1 : 0;
+}
