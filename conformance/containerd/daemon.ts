@@ -4,11 +4,20 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { findCommand } from '../../test/harness/requirements.ts';
 import { call, ok, type Result, type Setting, waitFor } from '../engines/engine.ts';
 import { makeImage } from '../engines/image.ts';
+import { connect, type Service } from './grpc.ts';
 
 /** What makes containerd's CRI plugin ask for no registry. */
 const PAUSE = 'registry.k8s.io/pause:3.6';
@@ -22,6 +31,10 @@ export interface Containerd {
   readonly setting: Setting;
   /** containerd's namespace for ctr: also the first part of the containers' cgroups. */
   readonly namespace: string;
+  /** containerd's task service in that namespace. */
+  readonly tasks: Service;
+  /** What a kubelet talks to. */
+  readonly cri: Service;
   /** The server's process; another one after a restart. */
   daemon: ChildProcess;
   /** For {@link newId}. */
@@ -85,24 +98,56 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 ${entry('tested', false)}${entry('tested-systemd', true)}`;
 }
 
-function startDaemon(folder: string): ChildProcess {
+function startDaemon({ folder, runtime }: Pick<Setting, 'folder' | 'runtime'>): ChildProcess {
   const log = openSync(join(folder, 'containerd.log'), 'a');
-  // Administrators' folders: iptables, and runc where containerd looks for it by itself.
-  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
+  // Where no runtime is named, containerd takes the runc of its PATH: a link to the runtime under test.
+  const programs = join(folder, 'bin');
+  mkdirSync(programs, { recursive: true });
+  if (!existsSync(join(programs, 'runc'))) symlinkSync(runtime.path, join(programs, 'runc'));
+  const env = { ...process.env, PATH: `${programs}:${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
   const file = findCommand('containerd')!;
   const daemon = spawn(file, ['--config', join(folder, 'config.toml')], { stdio: ['ignore', log, log], env });
   daemon.unref();
   return daemon;
 }
 
-/** ctr in the tests' own namespace. */
-export function ctr({ setting, namespace }: Containerd, args: readonly string[], input = ''): Result {
-  return call(setting.place, ['ctr', '--address', SOCKET, '--namespace', namespace, ...args], input);
+/** The command line of ctr in the tests' own namespace. */
+export function ctrCommand({ namespace }: Containerd, args: readonly string[]): string[] {
+  return ['ctr', '--address', SOCKET, '--namespace', namespace, ...args];
+}
+
+export function ctr(box: Containerd, args: readonly string[], input = ''): Result {
+  return call(box.setting.place, ctrCommand(box, args), input);
 }
 
 /** The same for a command that must succeed; gives its output. */
-export function ctrOk({ setting, namespace }: Containerd, args: readonly string[], input = ''): string {
-  return ok(setting.place, ['ctr', '--address', SOCKET, '--namespace', namespace, ...args], input);
+export function ctrOk(box: Containerd, args: readonly string[], input = ''): string {
+  return ok(box.setting.place, ctrCommand(box, args), input);
+}
+
+/**
+ * The topics of the events that containerd tells while something is done.
+ *
+ * @param last - the end of the last one's topic
+ */
+export function withEvents(box: Containerd, last: string, action: () => void): string[] {
+  const file = join(box.setting.folder, 'events');
+  const log = openSync(file, 'w');
+  const [name = '', ...args] = ctrCommand(box, ['events']);
+  const listener = spawn(name, args, { stdio: ['ignore', log, log] });
+  const topics = () =>
+    [...readFileSync(file, 'utf8').matchAll(/ (\/\w+\/[\w-]+) \{/g)].map(([, topic]) => topic!);
+  // It doesn't say when it listens: something happens until it is told.
+  waitFor('events', () => {
+    ctrOk(box, ['containers', 'create', box.setting.image.name, 'event']);
+    ctrOk(box, ['containers', 'delete', 'event']);
+    return topics().includes('/containers/delete');
+  });
+  action();
+  waitFor(`an event ${last}`, () => topics().some((topic) => topic.endsWith(last)));
+  listener.kill('SIGKILL');
+  closeSync(log);
+  return topics().filter((topic) => topic.startsWith('/tasks/'));
 }
 
 function waitForDaemon({ setting }: Containerd): void {
@@ -119,7 +164,17 @@ export function openContainerd(setting: Setting): Containerd {
   mkdirSync('/etc/cni/net.d', { recursive: true });
   writeFileSync('/etc/cni/net.d/10-net.conflist', JSON.stringify(NETWORK));
   ok(place, ['sh', '-c', `mkdir -p /opt/cni && ln -sfn ${CNI} /opt/cni/bin`]);
-  const box: Containerd = { setting, namespace: setting.token, daemon: startDaemon(folder), count: 0 };
+  const namespace = setting.token;
+  const box: Containerd = {
+    setting,
+    namespace,
+    tasks: connect('tasks.proto', 'containerd.services.tasks.v1.Tasks', SOCKET, {
+      'containerd-namespace': namespace,
+    }),
+    cri: connect('cri.proto', 'runtime.v1.RuntimeService', SOCKET),
+    daemon: startDaemon(setting),
+    count: 0,
+  };
   waitForDaemon(box);
   ctrOk(box, ['images', 'import', image.archive]);
   const pause = makeImage(folder, PAUSE, ['sleep', '2147483647']);
@@ -139,6 +194,6 @@ export function restartContainerd(box: Containerd): void {
     () =>
       call(box.setting.place, ['ctr', '--address', SOCKET, '--connect-timeout', '1s', 'version']).code !== 0,
   );
-  box.daemon = startDaemon(box.setting.folder);
+  box.daemon = startDaemon(box.setting);
   waitForDaemon(box);
 }

@@ -5,6 +5,7 @@
  */
 import type { Engine } from '../engines/engine.ts';
 import { type Containerd, ctr, ctrOk, openContainerd } from './daemon.ts';
+import { runCases } from './run.ts';
 import { taskCases } from './tasks.ts';
 
 export const containerd: Engine<Containerd> = {
@@ -22,12 +23,16 @@ export const containerd: Engine<Containerd> = {
     vm: 'In the VM, on pure cgroup v2 with every controller.',
   },
   open: openContainerd,
-  cases: taskCases,
+  cases: [...runCases, ...taskCases],
   clear(box) {
     for (const id of ctrOk(box, ['containers', 'list', '-q']).split('\n').filter(Boolean)) {
       ctr(box, ['tasks', 'delete', '--force', id]);
       ctrOk(box, ['containers', 'delete', id]);
     }
+  },
+  close(box) {
+    box.tasks.close();
+    box.cri.close();
   },
   version: (box) => `containerd ${ctrOk(box, ['version']).match(/Version: *(.*)/)?.[1]}`,
 };

@@ -37,7 +37,7 @@ export function casesOf(engine: Pick<Engine<unknown>, 'cases'>, place: Place): s
 }
 
 /**
- * Reads the command line. Names of cases are separated by commas; an abbreviation stands for all that begin so.
+ * Reads the command line. `--only` names a case, or the cases that begin so, and can be repeated.
  *
  * @throws Error when there is no such case
  */
@@ -47,13 +47,13 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
     options: {
       vm: { type: 'boolean' },
       inside: { type: 'boolean' },
-      only: { type: 'string' },
+      only: { type: 'string', multiple: true },
       runtimes: { type: 'string' },
     },
   });
   const place: Place = values.vm ? 'vm' : 'host';
   const all = casesOf(engine, place);
-  const wanted = values.only?.split(',') ?? [''];
+  const wanted = values.only ?? [''];
   const unknown = wanted.filter((start) => !all.some((name) => name.startsWith(start)));
   if (unknown.length > 0) throw new Error(`${engine.name}: no such case: ${unknown.join(', ')}`);
   return {

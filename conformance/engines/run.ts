@@ -1,6 +1,6 @@
 /**
  * Runs an engine's cases against runts, and against runc as the reference:
- * `npm run conformance -- ENGINE [--vm] [--only CASE,…] [--runtimes NAME,…]`.
+ * `npm run conformance -- ENGINE [--vm] [--only CASE]... [--runtimes NAME,…]`.
  *
  * Each runtime gets the engine in a world of its own. Fails when a case fails for runts that passes for another runtime,
  * or that has no explanation. A run of some cases or runtimes renews their results only.
