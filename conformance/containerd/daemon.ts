@@ -14,7 +14,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand } from '../../test/harness/requirements.ts';
 import { call, ok, type Result, type Setting, waitFor } from '../engines/engine.ts';
 import { makeImage } from '../engines/image.ts';
 import { connect, type Service } from './grpc.ts';
@@ -98,15 +97,19 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 ${entry('tested', false)}${entry('tested-systemd', true)}`;
 }
 
-function startDaemon({ folder, runtime }: Pick<Setting, 'folder' | 'runtime'>): ChildProcess {
+function startDaemon({ folder, runtime, token }: Setting): ChildProcess {
   const log = openSync(join(folder, 'containerd.log'), 'a');
   // Where no runtime is named, containerd takes the runc of its PATH: a link to the runtime under test.
   const programs = join(folder, 'bin');
   mkdirSync(programs, { recursive: true });
   if (!existsSync(join(programs, 'runc'))) symlinkSync(runtime.path, join(programs, 'runc'));
   const env = { ...process.env, PATH: `${programs}:${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` };
-  const file = findCommand('containerd')!;
-  const daemon = spawn(file, ['--config', join(folder, 'config.toml')], { stdio: ['ignore', log, log], env });
+  // A container without a path for its cgroup gets one beside that of who starts it.
+  const cgroup = `/sys/fs/cgroup/${token}/daemon`;
+  mkdirSync(cgroup, { recursive: true });
+  const script = 'echo $$ > "$1/cgroup.procs"; exec containerd --config "$2"';
+  const argv = ['-c', script, 'sh', cgroup, join(folder, 'config.toml')];
+  const daemon = spawn('sh', argv, { stdio: ['ignore', log, log], env });
   daemon.unref();
   return daemon;
 }

@@ -4,7 +4,11 @@
  * @module
  */
 import type { Engine } from '../engines/engine.ts';
+import { containerCases } from './containers.ts';
+import { removePods } from './cri.ts';
 import { type Containerd, ctr, ctrOk, openContainerd } from './daemon.ts';
+import { limitCases } from './limits.ts';
+import { podCases } from './pods.ts';
 import { runCases } from './run.ts';
 import { taskCases } from './tasks.ts';
 
@@ -22,9 +26,11 @@ export const containerd: Engine<Containerd> = {
     host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
     vm: 'In the VM, on pure cgroup v2 with every controller.',
   },
+  vm: { systemd: true },
   open: openContainerd,
-  cases: [...runCases, ...taskCases],
-  clear(box) {
+  cases: [...runCases, ...taskCases, ...podCases, ...containerCases, ...limitCases],
+  async clear(box) {
+    await removePods(box);
     for (const id of ctrOk(box, ['containers', 'list', '-q']).split('\n').filter(Boolean)) {
       ctr(box, ['tasks', 'delete', '--force', id]);
       ctrOk(box, ['containers', 'delete', id]);

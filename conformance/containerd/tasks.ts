@@ -243,18 +243,6 @@ export const taskCases: readonly Case<Containerd>[] = [
     },
   },
   {
-    name: 'ctr tasks metrics',
-    vm: true,
-    run(box) {
-      const id = detach(box, [], ['sh', '-c', 'while :; do :; done']);
-      const metric = waitFor('processor time', () => {
-        const text = ctrOk(box, ['tasks', 'metrics', '--format', 'json', id]);
-        return JSON.parse(text).cpu?.usage_usec > 0 && text;
-      });
-      assert.match(metric, /"usage_usec"/);
-    },
-  },
-  {
     name: 'ctr snapshots: what a container wrote stays until it is deleted',
     run(box) {
       const id = detach(box, [], ['sh', '-c', 'echo kept > /kept']);
