@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { LOOKS, pauseAfter } from '../engines/engine.ts';
 import type { Containerd } from './daemon.ts';
 import type { Message } from './grpc.ts';
 
@@ -141,10 +142,10 @@ export async function waitUntil<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
 ): Promise<T> {
-  for (let i = 0; i < 1200; i++) {
+  for (let i = 0; i < LOOKS; i++) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    await setTimeout(50);
+    await setTimeout(pauseAfter(i));
   }
   throw new Error(`waited in vain: ${what}`);
 }

@@ -26,7 +26,7 @@ export const containerd: Engine<Containerd> = {
     host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
     vm: 'In the VM, on pure cgroup v2 with every controller.',
   },
-  vm: { systemd: true },
+  vm: { systemd: true, onlyMarked: true },
   open: openContainerd,
   cases: [...runCases, ...taskCases, ...podCases, ...containerCases, ...limitCases],
   async clear(box) {

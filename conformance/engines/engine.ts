@@ -38,6 +38,8 @@ export interface Case<Box> {
   readonly name: string;
   /** Needs what only the VM has: limits, systemd, checkpoints. */
   readonly vm?: true;
+  /** The VM would show nothing more, and takes long. */
+  readonly host?: true;
   /** Why it fails for runts, when that is known; in one sentence. */
   readonly known?: string;
   /** Throws when it fails; {@link Skip} when it can't be tried. */
@@ -49,12 +51,17 @@ export interface Engine<Box> {
   /** The part's name: `npm run conformance -- NAME`. */
   readonly name: string;
   readonly title: string;
+  /** Those that are compared when nothing else is asked for; runts and runc without. */
+  readonly runtimes?: readonly string[];
   /** Debian package by program; a program with a slash is a file. */
   readonly programs: Readonly<Record<string, string>>;
   /** What the page says about how it was run. */
   readonly note: Readonly<Record<Place, string>>;
-  /** Of the VM: systemd, memory, further packages. */
-  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'>;
+  /**
+   * Of the VM: systemd, memory, further packages; whether only the cases with `vm` run there unless others are named,
+   * as each takes so long.
+   */
+  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'> & { readonly onlyMarked?: true };
   /** Brings the engine up, with the image in it. */
   open(setting: Setting): Box | Promise<Box>;
   readonly cases: readonly Case<Box>[];
@@ -104,9 +111,13 @@ export function onTerminal(argv: readonly string[]): string[] {
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
-/** How often and how long apart {@link waitFor} looks: a minute, and the time that looking takes. */
-const LOOKS = 1200;
-const PAUSE_MS = 50;
+/** How often {@link waitFor} looks: for some minutes, and the time that looking takes. */
+export const LOOKS = 300;
+
+/** Milliseconds before the next look: short at first, a second at most. */
+export function pauseAfter(look: number): number {
+  return Math.min(20 * 1.02 ** look, 1000);
+}
 
 /**
  * Looks again until there is something.
@@ -118,7 +129,7 @@ export function waitFor<T>(what: string, look: () => T | undefined | false): T {
   for (let i = 0; i < LOOKS; i++) {
     const found = look();
     if (found !== undefined && found !== false) return found;
-    Atomics.wait(clock, 0, 0, PAUSE_MS);
+    Atomics.wait(clock, 0, 0, pauseAfter(i));
   }
   throw new Error(`waited in vain: ${what}`);
 }

@@ -80,7 +80,7 @@ export async function runOutside(
 ): Promise<void> {
   const main = join(import.meta.dirname, '../main.ts');
   const argv = [process.execPath, '--import', 'tsx', main, engine.name, '--inside'];
-  argv.push('--runtimes', runtime.name, ...cases.flatMap((name) => ['--only', name]));
+  argv.push('--runtimes', runtime.path, ...cases.flatMap((name) => ['--only', name]));
   const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env;
   const read = lineReader((line) => {
     // A program of the engine may write there too.

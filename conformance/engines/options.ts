@@ -4,7 +4,7 @@
  * @module
  */
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findCommand, missing } from '../../test/harness/requirements.ts';
 import { aptGet } from '../vm/programs.ts';
@@ -21,9 +21,10 @@ export interface Options {
   readonly inside: boolean;
 }
 
-/** The runtimes of these names that are here. */
+/** The runtimes of these names or absolute paths that are here. */
 export function findRuntimes(names: readonly string[]): Runtime[] {
   return names.flatMap((name): Runtime[] => {
+    if (name.startsWith('/')) return [{ name: basename(name), path: name }];
     const path = name === 'runts' ? join(project, 'dist/runts') : findCommand(name);
     if (path !== undefined) return [{ name, path }];
     process.stderr.write(`no ${name} here: left out\n`);
@@ -32,8 +33,12 @@ export function findRuntimes(names: readonly string[]): Runtime[] {
 }
 
 /** Names of the cases that a place has. */
-export function casesOf(engine: Pick<Engine<unknown>, 'cases'>, place: Place): string[] {
-  return engine.cases.filter(({ vm }) => place === 'vm' || !vm).map(({ name }) => name);
+export function casesOf(engine: Pick<Engine<unknown>, 'cases' | 'vm'>, place: Place): string[] {
+  const { cases } = engine;
+  const all = !engine.vm?.onlyMarked;
+  return cases
+    .filter(({ vm, host }) => (place === 'host' ? !vm : vm || (all && !host)))
+    .map(({ name }) => name);
 }
 
 /**
@@ -52,15 +57,16 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
     },
   });
   const place: Place = values.vm ? 'vm' : 'host';
-  const all = casesOf(engine, place);
-  const wanted = values.only ?? [''];
+  const usual = casesOf(engine, place);
+  const all = place === 'vm' ? engine.cases.map(({ name }) => name) : usual;
+  const wanted = values.only ?? usual;
   const unknown = wanted.filter((start) => !all.some((name) => name.startsWith(start)));
   if (unknown.length > 0) throw new Error(`${engine.name}: no such case: ${unknown.join(', ')}`);
   return {
     cases: all.filter((name) =>
       wanted.some((start) => (all.includes(start) ? name === start : name.startsWith(start))),
     ),
-    runtimes: findRuntimes(values.runtimes?.split(',') ?? ['runts', 'runc']),
+    runtimes: findRuntimes(values.runtimes?.split(',') ?? engine.runtimes ?? ['runts', 'runc']),
     place,
     inside: values.inside ?? false,
   };
