@@ -10,6 +10,7 @@ import { type Containerd, ctr, ctrOk, openContainerd } from './daemon.ts';
 import { limitCases } from './limits.ts';
 import { podCases } from './pods.ts';
 import { runCases } from './run.ts';
+import { streamCases } from './streams.ts';
 import { taskCases } from './tasks.ts';
 
 export const containerd: Engine<Containerd> = {
@@ -28,7 +29,7 @@ export const containerd: Engine<Containerd> = {
   },
   vm: { systemd: true, onlyMarked: true },
   open: openContainerd,
-  cases: [...runCases, ...taskCases, ...podCases, ...containerCases, ...limitCases],
+  cases: [...runCases, ...taskCases, ...podCases, ...containerCases, ...streamCases, ...limitCases],
   async clear(box) {
     await removePods(box);
     for (const id of ctrOk(box, ['containers', 'list', '-q']).split('\n').filter(Boolean)) {
