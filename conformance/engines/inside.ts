@@ -47,7 +47,13 @@ export async function runInside<Box>(engine: Engine<Box>, options: Options): Pro
     } catch (error) {
       outcome = { verdict: error instanceof Skip ? 'skip' : 'fail', reason: reasonOf(error) };
     }
-    await engine.clear(box);
+    try {
+      await engine.clear(box);
+    } catch (error) {
+      // What it leaves may well be the runtime's fault.
+      if (outcome.verdict !== 'fail')
+        outcome = { verdict: 'fail', reason: `cleaning up: ${reasonOf(error)}` };
+    }
     const time = Math.round(performance.now() - began);
     process.stderr.write(`${outcome.verdict} ${runtimes[0]!.name}: ${one.name} (${time} ms)\n`);
     print({ case: one.name, outcome });

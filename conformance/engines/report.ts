@@ -45,8 +45,8 @@ export interface Kept {
   readonly cells: Cells;
 }
 
-/** The table, with the reason of everything that didn't pass. */
-export function resultText(engine: Engine<unknown>, place: Place, { versions, cells }: Kept): string {
+/** A row for each case, with the reason of everything that didn't pass. */
+export function cellTable(engine: Engine<unknown>, cells: Cells): string {
   const names = runtimesOf(cells);
   const rows = Object.entries(cells).map(([name, byRuntime]) => {
     const known = engine.cases.find((one) => one.name === name)?.known;
@@ -57,10 +57,13 @@ export function resultText(engine: Engine<unknown>, place: Place, { versions, ce
     });
     return [name, ...names.map((each) => byRuntime[each]?.verdict ?? ''), why.join(' ')];
   });
-  const used = [engine.name, ...names].flatMap((name) => versions[name] ?? []);
-  return [`${engine.note[place]} Used: ${used.join('; ')}.`, table(['case', ...names, 'why'], rows)].join(
-    '\n\n',
-  );
+  return table(['case', ...names, 'why'], rows);
+}
+
+/** The part's text: how it was run, and the table. */
+export function resultText(engine: Engine<unknown>, place: Place, { versions, cells }: Kept): string {
+  const used = [engine.name, ...runtimesOf(cells)].flatMap((name) => versions[name] ?? []);
+  return `${engine.note[place]} Used: ${used.join('; ')}.\n\n${cellTable(engine, cells)}`;
 }
 
 /** What is wrong with the results for runts, a line each. */

@@ -12,7 +12,7 @@ import { versionOf } from '../runtime-tools/suite.ts';
 import type { Engine } from './engine.ts';
 import { runInside, runOutside } from './inside.ts';
 import { ensurePrograms, parseOptions } from './options.ts';
-import { type Cells, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
+import { type Cells, cellTable, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
 
 /** Runs an engine's part of the suite. @returns the exit code */
 export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promise<number> {
@@ -34,8 +34,6 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
       if (line.version !== undefined) versions[engine.name] = line.version;
       if (line.case === undefined || line.outcome === undefined) return;
       cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
-      const { verdict, reason } = line.outcome;
-      process.stdout.write(`${verdict} ${runtime.name}: ${line.case}${reason && `: ${reason}`}\n`);
     });
   }
   const names = engine.cases.map((one) => one.name);
@@ -47,6 +45,7 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
     text: resultText(engine, place, kept),
     data: kept,
   });
+  process.stdout.write(`${cellTable(engine, cells)}\n`);
   const wrong = complaints(engine, cells);
   for (const line of wrong) process.stdout.write(`${line}\n`);
   for (const { what, cases, passes, skips = 0 } of countsOf(engine.title, place, cells)) {
