@@ -26,6 +26,9 @@ const CNI = '/usr/lib/cni';
 
 export const SOCKET = '/run/containerd/containerd.sock';
 
+/** The runtime's --root with the handler "tested-options". */
+export const OTHER_ROOT = '/run/other-root';
+
 export interface Containerd {
   readonly setting: Setting;
   /** containerd's namespace for ctr: also the first part of the containers' cgroups. */
@@ -63,12 +66,12 @@ const NETWORK = {
 /** The configuration; docs/guides/with-containerd.md shows users the same. */
 function configText({ runtime, place, folder }: Setting): string {
   const cri = 'plugins."io.containerd.grpc.v1.cri"';
-  const entry = (name: string, systemd: boolean) => `
+  const entry = (name: string, options: string) => `
 [${cri}.containerd.runtimes.${name}]
   runtime_type = "io.containerd.runc.v2"
   [${cri}.containerd.runtimes.${name}.options]
     BinaryName = "${runtime.path}"
-    SystemdCgroup = ${systemd}
+    ${options}
 `;
   // Without controllers there is no weight to set, which CRI asks for.
   const cgroups = place === 'host' ? 'disable_cgroup = true' : '';
@@ -94,7 +97,11 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
     conf_dir = "/etc/cni/net.d"
   [${cri}.containerd]
     default_runtime_name = "tested"
-${entry('tested', false)}${entry('tested-systemd', true)}`;
+${[
+  entry('tested', ''),
+  entry('tested-systemd', 'SystemdCgroup = true'),
+  entry('tested-options', `Root = "${OTHER_ROOT}"\nNoNewKeyring = true\nNoPivotRoot = true`),
+].join('')}`;
 }
 
 function startDaemon({ folder, runtime, token }: Setting): ChildProcess {

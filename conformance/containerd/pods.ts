@@ -16,7 +16,7 @@ import {
   stopPod,
   waitUntil,
 } from './cri.ts';
-import type { Containerd } from './daemon.ts';
+import { type Containerd, OTHER_ROOT } from './daemon.ts';
 
 export const podCases: readonly Case<Containerd>[] = [
   {
@@ -185,6 +185,26 @@ export const podCases: readonly Case<Containerd>[] = [
       );
       await removePod(box, pod);
       assert.deepEqual((await box.cri.call<{ containers: unknown[] }>('ListContainers')).containers, []);
+    },
+  },
+  {
+    name: 'CRI pod: options of the shim: Root, NoNewKeyring, NoPivotRoot',
+    async run(box) {
+      const pod = await runPod(box, { handler: 'tested-options' });
+      const id = await runContainer(box, pod);
+      assert.equal(await execOutput(box, id, 'ls /etc/group'), '/etc/group\n');
+      const { path } = box.setting.runtime;
+      const list = JSON.parse(
+        ok(box.setting.place, [path, '--root', `${OTHER_ROOT}/k8s.io`, 'list', '--format', 'json']),
+      );
+      const states = (list as { id: string; status: string }[]).map(({ id: each, status }) => [each, status]);
+      assert.deepEqual(
+        states.sort(),
+        [
+          [pod.id, 'running'],
+          [id, 'running'],
+        ].sort(),
+      );
     },
   },
   {
