@@ -157,7 +157,12 @@ for (const runtime of runtimes()) {
       { status: 'cat /proc/self/status', id: 'id', umask: 'umask' },
       {
         config: (spec) => {
-          spec.process.user = { uid: 1000, gid: 100, umask: 0o027, additionalGids: [5, 77, 4_000_000_000] };
+          spec.process.user = {
+            uid: 1000,
+            gid: 100,
+            umask: 0o027,
+            additionalGids: [5, 77, 4_000_000_000, 77],
+          };
         },
       },
     );

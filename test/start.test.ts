@@ -52,7 +52,12 @@ const CASES: readonly Case[] = [
     by: 'create',
     text: /exec \/etc\/passwd: permission denied \(/,
   },
-  { name: 'a folder', args: ['/etc'], by: 'create', text: /exec \/etc: is a directory/ },
+  {
+    name: 'a folder',
+    args: ['/etc'],
+    by: 'create',
+    text: /exec \/etc: permission denied \(it is a folder\)/,
+  },
   {
     name: 'a dangling symlink',
     args: ['/link'],
@@ -171,7 +176,7 @@ for (const runtime of runtimes()) {
       ['no-such-command', /exec: "no-such-command": executable file not found in \$PATH/],
       ['/no/such', /exec \/no\/such: no such file or directory/],
       ['/etc/passwd', /exec \/etc\/passwd: permission denied/],
-      ['/etc', /exec \/etc: is a directory/],
+      ['/etc', /exec \/etc: permission denied \(it is a folder\)/],
       ['/script', /exec \/script: no such file or directory/],
     ] as const) {
       const failure = failureOf(s.call(['exec', id, command], { globals: JSON_LOG }));

@@ -82,7 +82,9 @@ function commandFailure(command: string, op: Op, errno: string, words: string): 
       : errno === 'ENOEXEC'
         ? 'made for another machine, or a script without #! line'
         : errno === 'EACCES'
-          ? 'not executable for the container’s user, or on a mount with noexec'
+          ? op.kind === 'fail'
+            ? 'it is a folder'
+            : 'not executable for the container’s user, or on a mount with noexec'
           : undefined;
   const name = command.includes('/') ? `exec ${command}` : `exec: ${JSON.stringify(command)}`;
   return new RuntsError('E_EXEC', `unable to start container process: ${name}: ${words}`, {

@@ -83,7 +83,8 @@ export function planLookup(ctx: PlanContext, files: readonly string[], named: bo
       });
       const isFile = program.label('file');
       program.jumpIf(valueIn(folder), '==', -ERRNO.ENOTDIR, isFile);
-      if (named) program.fail(null, 0, ERRNO.EISDIR, 'a folder can’t be executed');
+      // As of execve itself: engines know this one, and not all of them EISDIR.
+      if (named) program.fail(null, 0, ERRNO.EACCES, 'a folder can’t be executed');
       else {
         program.call('close', [valueIn(folder)]);
         program.jump(next);

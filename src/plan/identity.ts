@@ -73,8 +73,8 @@ export function planIdentity(
 
 /** In a user namespace without the right to, setgroups(2) is denied, and there is nothing to drop. */
 function planGroups(ctx: IdentityContext, user: User): void {
-  if (ctx.keepGroups === true) return;
-  const groups = user.additionalGids ?? [];
+  // Engines may name one twice: in the config's list and in the image's /etc/group. id(1) would show it so.
+  const groups = [...new Set(user.additionalGids)];
   const content = new Uint8Array(groups.length * 4);
   const view = new DataView(content.buffer);
   groups.forEach((gid, i) => {
