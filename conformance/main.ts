@@ -21,6 +21,10 @@ const PARTS: Readonly<
     load: () => import('./containerd/main.ts'),
     help: '[--vm]: ctr and the CRI plugin, side by side with runc',
   },
+  docker: {
+    load: () => import('./docker/main.ts'),
+    help: '[--vm]: Docker with runts as its default runtime, side by side with runc',
+  },
   results: {
     load: () => import('./results.ts'),
     help: 'makes results.md anew of what the parts have kept',

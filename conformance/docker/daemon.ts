@@ -1,0 +1,101 @@
+/**
+ * A Docker daemon with the runtime under test in the place of runc, and its client.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCommand } from '../../test/harness/requirements.ts';
+import { call, ok, type Result, type Setting, waitFor } from '../engines/engine.ts';
+
+/** What the runtime is called in daemon.json; "runc" is reserved. */
+export const RUNTIME = 'tested';
+
+/** Debian's client, where there is another one before it in PATH. */
+const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
+
+export interface Daemon {
+  /** The runtimes' state, the containers' network namespaces and so on. */
+  readonly execRoot: string;
+  /** The client's command line. */
+  command(args: readonly string[]): string[];
+  /** Runs the client. */
+  attempt(args: readonly string[], input?: string): Result;
+  /** Runs the client, which must succeed; gives its output. */
+  ok(args: readonly string[], input?: string): string;
+  /** Brings the daemon up again, with the same containers, after it was killed. */
+  start(): void;
+  /** Ends the daemon and waits for its end. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): void;
+}
+
+const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+
+/** A folder for PATH in which the runtime is called runc: BuildKit looks for that name and nothing else. */
+function pathWithRuntime({ folder, runtime }: Setting): string {
+  const bin = join(folder, 'bin');
+  if (!existsSync(bin)) {
+    mkdirSync(bin);
+    symlinkSync(runtime.path, join(bin, 'runc'));
+  }
+  return `${bin}:${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
+}
+
+/**
+ * Starts a daemon with folders and a socket of its own, and loads the image.
+ *
+ * @param name - of its folders
+ * @param config - more for daemon.json
+ */
+export function startDaemon(setting: Setting, name: string, config: Record<string, unknown> = {}): Daemon {
+  const { place, folder, runtime } = setting;
+  const base = join(folder, name);
+  mkdirSync(base, { recursive: true });
+  const socket = join(base, 'docker.sock');
+  const execRoot = join(base, 'exec');
+  const configFile = join(base, 'daemon.json');
+  const settings = {
+    runtimes: { [RUNTIME]: { path: runtime.path } },
+    'default-runtime': RUNTIME,
+    'exec-opts': ['native.cgroupdriver=cgroupfs'],
+    'cgroup-parent': `/${setting.token}`,
+    hosts: [`unix://${socket}`],
+    'data-root': `/var/lib/docker/${name}`,
+    'exec-root': execRoot,
+    pidfile: join(base, 'pid'),
+    ...config,
+  };
+  writeFileSync(configFile, JSON.stringify(settings, null, 2));
+  const command = (args: readonly string[]) => [
+    ...['env', `DOCKER_CONFIG=${base}`, `DOCKER_HOST=unix://${socket}`],
+    ...[client, ...args],
+  ];
+  const attempt = (args: readonly string[], input?: string) => call(place, command(args), input);
+  const log = join(base, 'log');
+  let pid = 0;
+  const start = () => {
+    const dockerd = findCommand('dockerd');
+    if (dockerd === undefined) throw new Error('no dockerd');
+    // An orphan, so that it doesn't stay a zombie of this process when it is killed.
+    const script = `PATH=$1; "$2" --config-file "$3" </dev/null >>"$4" 2>&1 & echo $!`;
+    pid = Number(ok(place, ['sh', '-c', script, 'sh', pathWithRuntime(setting), dockerd, configFile, log]));
+    waitFor('the daemon', () => {
+      if (!isAlive(pid)) throw new Error(`dockerd ended: ${readFileSync(log, 'utf8').slice(-500)}`);
+      return existsSync(socket) && attempt(['version']).code === 0;
+    });
+  };
+  const daemon: Daemon = {
+    execRoot,
+    command,
+    attempt,
+    ok: (args, input) => ok(place, command(args), input),
+    start,
+    end(signal) {
+      process.kill(pid, signal);
+      waitFor("the daemon's end", () => !isAlive(pid));
+    },
+  };
+  start();
+  daemon.ok(['load', '--input', setting.image.archive]);
+  return daemon;
+}

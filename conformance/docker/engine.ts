@@ -1,0 +1,54 @@
+/**
+ * Docker with runts as its default runtime.
+ *
+ * @module
+ */
+import type { Engine } from '../engines/engine.ts';
+import type { Box } from './box.ts';
+import { startDaemon } from './daemon.ts';
+import { daemonCases } from './daemon-cases.ts';
+import { execCases } from './exec-cases.ts';
+import { imageCases } from './image-cases.ts';
+import { lifeCases } from './life-cases.ts';
+import { limitCases } from './limit-cases.ts';
+import { networkCases } from './network-cases.ts';
+import { processCases } from './process-cases.ts';
+import { runCases } from './run-cases.ts';
+import { storageCases } from './storage-cases.ts';
+
+export const docker: Engine<Box> = {
+  name: 'docker',
+  title: 'Docker',
+  programs: {
+    dockerd: 'docker.io',
+    docker: 'docker.io',
+    containerd: 'containerd',
+    'containerd-shim-runc-v2': 'containerd',
+    iptables: 'iptables',
+    runc: 'runc',
+  },
+  note: {
+    host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
+    vm: 'In the VM, on pure cgroup v2 with every controller, with systemd.',
+  },
+  vm: { systemd: true, onlyMarked: true },
+  open: (setting) => ({ setting, daemon: startDaemon(setting, 'main'), others: new Map() }),
+  cases: [
+    ...runCases,
+    ...processCases,
+    ...execCases,
+    ...lifeCases,
+    ...storageCases,
+    ...networkCases,
+    ...imageCases,
+    ...daemonCases,
+    ...limitCases,
+  ],
+  clear({ daemon, others }) {
+    for (const each of [daemon, ...others.values()]) {
+      const containers = each.attempt(['ps', '--all', '--quiet']).stdout.split('\n').filter(Boolean);
+      if (containers.length > 0) each.attempt(['rm', '--force', '--volumes', ...containers]);
+    }
+  },
+  version: ({ daemon }) => `Docker ${daemon.ok(['version', '--format', '{{.Server.Version}}']).trim()}`,
+};

@@ -1,0 +1,205 @@
+/** Limits, with the two cgroup drivers. In the VM only. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { call, ok, waitFor } from '../engines/engine.ts';
+import {
+  type Box,
+  cgroupOf,
+  type DockerCase,
+  detach,
+  execIn,
+  inspect,
+  otherDaemon,
+  sh,
+  tryRun,
+} from './box.ts';
+import type { Daemon } from './daemon.ts';
+
+interface Driver {
+  readonly name: string;
+  daemon(box: Box): Daemon;
+  /** A parent for `--cgroup-parent`, and where it is below /sys/fs/cgroup. */
+  parent(token: string): [name: string, path: string];
+}
+
+const DRIVERS: readonly Driver[] = [
+  {
+    name: 'cgroupfs',
+    daemon: (box) => box.daemon,
+    parent: (token) => [`/${token}/parent`, `/${token}/parent/`],
+  },
+  {
+    name: 'systemd',
+    daemon: (box) =>
+      otherDaemon(box, 'systemd', {
+        'exec-opts': ['native.cgroupdriver=systemd'],
+        'cgroup-parent': undefined,
+      }),
+    parent: (token) => [`${token}-parent.slice`, `/${token}.slice/${token}-parent.slice/docker-`],
+  },
+];
+
+/** Prints these files of the container's own cgroup, one a line. */
+const files = (...names: string[]) => `cd /sys/fs/cgroup; cat ${names.join(' ')}`;
+
+function casesWith({ name: driver, daemon: daemonOf, parent }: Driver): DockerCase[] {
+  const cases: Omit<DockerCase, 'vm'>[] = [
+    {
+      name: 'the driver and the container’s cgroup',
+      run(box) {
+        const daemon = daemonOf(box);
+        assert.equal(
+          daemon.ok(['info', '--format', '{{.CgroupDriver}} {{.CgroupVersion}}']).trim(),
+          `${driver} 2`,
+        );
+        detach(daemon, 'placed');
+        const group = cgroupOf(daemon, 'placed');
+        const id = inspect(daemon, 'placed', 'Id');
+        assert.ok(
+          group.endsWith(driver === 'systemd' ? `/system.slice/docker-${id}.scope` : `/${id}`),
+          group,
+        );
+        assert.equal(execIn(daemon, 'placed', 'sed -n s/^0:://p /proc/self/cgroup'), '/');
+        daemon.ok(['rm', '--force', 'placed']);
+        waitFor('the cgroup is gone', () => !existsSync(group));
+      },
+    },
+    {
+      name: '--memory --memory-swap --memory-reservation',
+      run(box) {
+        const options = ['--memory', '64m', '--memory-swap', '96m', '--memory-reservation', '16m'];
+        const text = sh(daemonOf(box), options, files('memory.max', 'memory.swap.max', 'memory.low'));
+        assert.deepEqual(text.split('\n'), ['67108864', '33554432', '16777216']);
+      },
+    },
+    {
+      name: '--memory: killed and told so',
+      run(box) {
+        const daemon = daemonOf(box);
+        detach(
+          daemon,
+          'greedy',
+          ['--memory', '32m'],
+          'dd',
+          'if=/dev/zero',
+          'of=/dev/null',
+          'bs=64M',
+          'count=1',
+        );
+        assert.equal(daemon.ok(['wait', 'greedy']).trim(), '137');
+        waitFor('the notice', () => inspect(daemon, 'greedy', 'State.OOMKilled') === 'true');
+      },
+    },
+    {
+      name: '--memory: the least that Docker allows',
+      run(box) {
+        assert.equal(sh(daemonOf(box), ['--memory', '6m'], 'echo fits'), 'fits');
+      },
+    },
+    {
+      name: '--cpus --cpu-shares --cpuset-cpus',
+      run(box) {
+        const options = ['--cpus', '0.5', '--cpu-shares', '512', '--cpuset-cpus', '1'];
+        const script = `${files('cpu.max', 'cpu.weight', 'cpuset.cpus')}; nproc`;
+        assert.deepEqual(sh(daemonOf(box), options, script).split('\n'), ['50000 100000', '20', '1', '1']);
+      },
+    },
+    {
+      name: '--pids-limit',
+      run(box) {
+        const daemon = daemonOf(box);
+        assert.equal(sh(daemon, ['--pids-limit', '5'], files('pids.max')), '5');
+        const { code, stderr } = tryRun(
+          daemon,
+          ['--pids-limit', '5'],
+          'sh',
+          '-c',
+          'for i in 1 2 3 4 5 6; do sleep 9 & done',
+        );
+        assert.notEqual(code, 0);
+        assert.match(stderr, /fork/);
+      },
+    },
+    {
+      name: '--device-read-bps --device-write-iops',
+      run(box) {
+        const options = ['--device-read-bps', '/dev/vda:1mb', '--device-write-iops', '/dev/vda:77'];
+        assert.match(
+          sh(daemonOf(box), options, files('io.max')),
+          /^\d+:\d+ rbps=1048576 wbps=max riops=max wiops=77$/,
+        );
+      },
+    },
+    {
+      name: 'update',
+      run(box) {
+        const daemon = daemonOf(box);
+        detach(daemon, 'updated', ['--memory', '64m', '--cpus', '1']);
+        const options = ['--memory', '96m', '--memory-swap', '96m', '--cpus', '0.2', '--pids-limit', '77'];
+        daemon.ok(['update', ...options, 'updated']);
+        const text = execIn(daemon, 'updated', files('memory.max', 'memory.swap.max', 'cpu.max', 'pids.max'));
+        assert.deepEqual(text.split('\n'), ['100663296', '0', '20000 100000', '77']);
+      },
+    },
+    {
+      name: 'stats',
+      run(box) {
+        const daemon = daemonOf(box);
+        detach(daemon, 'measured', ['--memory', '64m', '--pids-limit', '50']);
+        const format = '{{.MemUsage}}|{{.MemPerc}}|{{.PIDs}}|{{.CPUPerc}}';
+        const line = daemon.ok(['stats', '--no-stream', '--format', format, 'measured']);
+        assert.match(line, /^[1-9][\d.]*(B|KiB|MiB) \/ 64MiB\|[\d.]+%\|1\|[\d.]+%$/m);
+      },
+    },
+    {
+      name: 'pause exec kill',
+      run(box) {
+        const daemon = daemonOf(box);
+        detach(daemon, 'frozen', ['--memory', '64m']);
+        daemon.ok(['pause', 'frozen']);
+        assert.equal(inspect(daemon, 'frozen', 'State.Status'), 'paused');
+        daemon.ok(['unpause', 'frozen']);
+        assert.equal(execIn(daemon, 'frozen', files('memory.max')), '67108864');
+        daemon.ok(['kill', 'frozen']);
+        assert.equal(daemon.ok(['wait', 'frozen']).trim(), '137');
+      },
+    },
+    {
+      name: '--cgroup-parent',
+      run(box) {
+        const daemon = daemonOf(box);
+        const [name, path] = parent(box.setting.token);
+        detach(daemon, 'child', ['--cgroup-parent', name]);
+        assert.ok(cgroupOf(daemon, 'child').startsWith(`/sys/fs/cgroup${path}`), cgroupOf(daemon, 'child'));
+      },
+    },
+  ];
+  return cases.map((one) => ({ ...one, name: `${driver}: ${one.name}`, vm: true }));
+}
+
+export const limitCases: readonly DockerCase[] = [
+  ...DRIVERS.flatMap(casesWith),
+  {
+    name: 'systemd: the scope has the limits as properties and is gone in the end',
+    vm: true,
+    run(box) {
+      const { place } = box.setting;
+      const daemon = DRIVERS[1]!.daemon(box);
+      detach(daemon, 'scoped', ['--memory', '64m', '--cpus', '0.5', '--pids-limit', '9']);
+      const unit = `docker-${inspect(daemon, 'scoped', 'Id')}.scope`;
+      const wanted = ['MemoryMax', 'TasksMax', 'CPUQuotaPerSecUSec', 'Slice'];
+      const shown = ok(place, ['systemctl', 'show', unit, ...wanted.map((each) => `--property=${each}`)]);
+      assert.deepEqual(shown.trim().split('\n').sort(), [
+        'CPUQuotaPerSecUSec=500ms',
+        'MemoryMax=67108864',
+        'Slice=system.slice',
+        'TasksMax=9',
+      ]);
+      daemon.ok(['rm', '--force', 'scoped']);
+      waitFor(
+        'the end of the scope',
+        () => call(place, ['systemctl', 'is-active', unit]).stdout.trim() !== 'active',
+      );
+    },
+  },
+];
