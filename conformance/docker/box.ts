@@ -13,25 +13,60 @@ export const BOX = 'box';
 
 export interface Box {
   readonly setting: Setting;
-  /** The daemon of most cases. */
+  /** The daemon of most cases; it comes up when the first one asks for it. */
   readonly daemon: Daemon;
-  /** Those with another daemon.json, by name, once a case has asked for them. */
-  readonly others: Map<string, Daemon>;
+  /** All that are up, by name. */
+  readonly daemons: Map<string, Daemon>;
+}
+
+export function openBox(setting: Setting): Box {
+  const daemons = new Map<string, Daemon>();
+  return {
+    setting,
+    daemons,
+    get daemon() {
+      const daemon = daemons.get('main') ?? startDaemon(setting, 'main');
+      daemons.set('main', daemon);
+      return daemon;
+    },
+  };
 }
 
 export type DockerCase = Case<Box>;
 
 /** A daemon with more in its daemon.json. It stays up for other cases that ask for the same name. */
-export function otherDaemon({ setting, others }: Box, name: string, config: Record<string, unknown>): Daemon {
-  const known = others.get(name);
+export function otherDaemon(
+  { setting, daemons }: Box,
+  name: string,
+  config: Record<string, unknown>,
+): Daemon {
+  const known = daemons.get(name);
   if (known !== undefined) return known;
   // Daemons would take each other's docker0 away.
   const bridge = `b-${name}`;
-  const address = `172.31.${others.size}.1/24`;
+  const address = `172.31.${daemons.size}.1/24`;
   const script = 'ip link add "$1" type bridge && ip address add "$2" dev "$1" && ip link set "$1" up';
   ok(setting.place, ['sh', '-c', script, 'sh', bridge, address]);
   const daemon = startDaemon(setting, name, { bridge, ...config });
-  others.set(name, daemon);
+  daemons.set(name, daemon);
+  return daemon;
+}
+
+/**
+ * For the VM, where networks and all that iptables has to do take seconds: a daemon without.
+ *
+ * @param driver - of cgroups
+ */
+export function plainDaemon({ setting, daemons }: Box, driver: 'cgroupfs' | 'systemd'): Daemon {
+  const daemon =
+    daemons.get(driver) ??
+    startDaemon(setting, driver, {
+      bridge: 'none',
+      iptables: false,
+      'exec-opts': [`native.cgroupdriver=${driver}`],
+      'cgroup-parent': driver === 'cgroupfs' ? `/${setting.token}` : undefined,
+    });
+  daemons.set(driver, daemon);
   return daemon;
 }
 

@@ -10,7 +10,7 @@ const FIRST = 300_000;
 
 /** A daemon whose containers have a user namespace. */
 function remapped(box: Box) {
-  if (!box.others.has('remap')) {
+  if (!box.daemons.has('remap')) {
     appendFileSync('/etc/subuid', `nobody:${FIRST}:65536\n`);
     appendFileSync('/etc/subgid', `nobody:${FIRST}:65536\nnogroup:${FIRST}:65536\n`);
   }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Engine } from '../engines/engine.ts';
-import type { Box } from './box.ts';
-import { startDaemon } from './daemon.ts';
+
+import { findCommand } from '../../test/harness/requirements.ts';
+import { type Engine, ok } from '../engines/engine.ts';
+import { type Box, openBox } from './box.ts';
 import { daemonCases } from './daemon-cases.ts';
 import { execCases } from './exec-cases.ts';
 import { imageCases } from './image-cases.ts';
@@ -32,7 +33,7 @@ export const docker: Engine<Box> = {
     vm: 'In the VM, on pure cgroup v2 with every controller, with systemd.',
   },
   vm: { systemd: true, onlyMarked: true },
-  open: (setting) => ({ setting, daemon: startDaemon(setting, 'main'), others: new Map() }),
+  open: openBox,
   cases: [
     ...runCases,
     ...processCases,
@@ -44,11 +45,11 @@ export const docker: Engine<Box> = {
     ...daemonCases,
     ...limitCases,
   ],
-  clear({ daemon, others }) {
-    for (const each of [daemon, ...others.values()]) {
+  clear({ daemons }) {
+    for (const each of daemons.values()) {
       const containers = each.attempt(['ps', '--all', '--quiet']).stdout.split('\n').filter(Boolean);
       if (containers.length > 0) each.attempt(['rm', '--force', '--volumes', ...containers]);
     }
   },
-  version: ({ daemon }) => `Docker ${daemon.ok(['version', '--format', '{{.Server.Version}}']).trim()}`,
+  version: ({ setting }) => ok(setting.place, [findCommand('dockerd')!, '--version']).trim(),
 };

@@ -67,15 +67,6 @@ export const execCases: readonly DockerCase[] = [
     },
   },
   {
-    name: 'exec --privileged',
-    vm: true,
-    run({ daemon }) {
-      detach(daemon, 'target');
-      const script = 'sed -n "s/^CapEff:\\t//p" /proc/self/status';
-      assert.match(execIn(daemon, 'target', script, ['--privileged']), /^000001[0-9a-f]{10}$/);
-    },
-  },
-  {
     name: 'exec --detach',
     run({ daemon }) {
       detach(daemon, 'target');

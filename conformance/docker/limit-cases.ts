@@ -1,4 +1,4 @@
-/** Limits, with the two cgroup drivers. In the VM only. */
+/** Limits, devices and privileges, with both cgroup drivers. In the VM only. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { call, ok, waitFor } from '../engines/engine.ts';
@@ -9,40 +9,35 @@ import {
   detach,
   execIn,
   inspect,
-  otherDaemon,
+  plainDaemon,
   sh,
   tryRun,
 } from './box.ts';
-import type { Daemon } from './daemon.ts';
 
 interface Driver {
-  readonly name: string;
-  daemon(box: Box): Daemon;
+  readonly name: 'cgroupfs' | 'systemd';
   /** A parent for `--cgroup-parent`, and where it is below /sys/fs/cgroup. */
   parent(token: string): [name: string, path: string];
 }
 
 const DRIVERS: readonly Driver[] = [
-  {
-    name: 'cgroupfs',
-    daemon: (box) => box.daemon,
-    parent: (token) => [`/${token}/parent`, `/${token}/parent/`],
-  },
+  { name: 'cgroupfs', parent: (token) => [`/${token}/parent`, `/${token}/parent/`] },
   {
     name: 'systemd',
-    daemon: (box) =>
-      otherDaemon(box, 'systemd', {
-        'exec-opts': ['native.cgroupdriver=systemd'],
-        'cgroup-parent': undefined,
-      }),
     parent: (token) => [`${token}-parent.slice`, `/${token}.slice/${token}-parent.slice/docker-`],
   },
 ];
 
+/** A device that Docker gives nobody by itself. Opening it for writing needs no capability. */
+const DEVICE = { path: '/dev/kmsg', number: '1 11' } as const;
+
+const status = (field: string) => `sed -n "s/^${field}:\\t//p" /proc/self/status`;
+
 /** Prints these files of the container's own cgroup, one a line. */
 const files = (...names: string[]) => `cd /sys/fs/cgroup; cat ${names.join(' ')}`;
 
-function casesWith({ name: driver, daemon: daemonOf, parent }: Driver): DockerCase[] {
+function casesWith({ name: driver, parent }: Driver): DockerCase[] {
+  const daemonOf = (box: Box) => plainDaemon(box, driver);
   const cases: Omit<DockerCase, 'vm'>[] = [
     {
       name: 'the driver and the container’s cgroup',
@@ -165,6 +160,29 @@ function casesWith({ name: driver, daemon: daemonOf, parent }: Driver): DockerCa
       },
     },
     {
+      name: '--device and --device-cgroup-rule',
+      run(box) {
+        const daemon = daemonOf(box);
+        const given = ['--device', `${DEVICE.path}:/dev/given:w`];
+        assert.equal(sh(daemon, given, ': >/dev/given && echo can'), 'can');
+        const open = `mknod /tmp/d c ${DEVICE.number} && : >/tmp/d && echo can`;
+        assert.equal(sh(daemon, ['--device-cgroup-rule', 'c 1:* rmw'], open), 'can');
+        assert.match(tryRun(daemon, [], 'sh', '-c', open).stderr, /\/tmp\/d: Operation not permitted/);
+      },
+    },
+    {
+      name: '--privileged and exec --privileged',
+      run(box) {
+        const daemon = daemonOf(box);
+        const script = `${status('CapEff')}; ${status('Seccomp')}; mount -t tmpfs none /tmp && echo mounted; : >/dev/kmsg && echo devices`;
+        const [capabilities, ...rest] = sh(daemon, ['--privileged'], script).split('\n');
+        assert.match(capabilities!, /^000001[0-9a-f]{10}$/);
+        assert.deepEqual(rest, ['0', 'mounted', 'devices']);
+        detach(daemon, 'target');
+        assert.equal(execIn(daemon, 'target', status('CapEff'), ['--privileged']), capabilities);
+      },
+    },
+    {
       name: '--cgroup-parent',
       run(box) {
         const daemon = daemonOf(box);
@@ -184,7 +202,7 @@ export const limitCases: readonly DockerCase[] = [
     vm: true,
     run(box) {
       const { place } = box.setting;
-      const daemon = DRIVERS[1]!.daemon(box);
+      const daemon = plainDaemon(box, 'systemd');
       detach(daemon, 'scoped', ['--memory', '64m', '--cpus', '0.5', '--pids-limit', '9']);
       const unit = `docker-${inspect(daemon, 'scoped', 'Id')}.scope`;
       const wanted = ['MemoryMax', 'TasksMax', 'CPUQuotaPerSecUSec', 'Slice'];

@@ -142,7 +142,7 @@ export const processCases: readonly DockerCase[] = [
     },
   },
   {
-    name: 'run --device: the node',
+    name: 'run --device',
     run({ daemon }) {
       const script = 'stat -c "%F %t %T" /dev/given';
       assert.equal(
@@ -152,39 +152,11 @@ export const processCases: readonly DockerCase[] = [
     },
   },
   {
-    name: 'run --device: its use',
-    vm: true,
-    run({ daemon }) {
-      assert.equal(
-        sh(daemon, ['--device', `${DEVICE.path}:/dev/given:w`], ': >/dev/given && echo can'),
-        'can',
-      );
-    },
-  },
-  {
     name: 'devices: a node of another is of no use',
     run({ daemon }) {
       const { code, stderr } = tryRun(daemon, [], 'sh', '-c', `mknod /tmp/d c ${DEVICE.number} && : >/tmp/d`);
       assert.notEqual(code, 0);
       assert.match(stderr, /\/tmp\/d: Operation not permitted/);
-    },
-  },
-  {
-    name: 'run --device-cgroup-rule',
-    vm: true,
-    run({ daemon }) {
-      const options = ['--device-cgroup-rule', 'c 1:* rmw'];
-      assert.equal(sh(daemon, options, `mknod /tmp/d c ${DEVICE.number} && : >/tmp/d && echo can`), 'can');
-    },
-  },
-  {
-    name: 'run --privileged',
-    vm: true,
-    run({ daemon }) {
-      const script = `${effective}; ${statusOf('Seccomp')}; mount -t tmpfs none /tmp && echo mounted; [ -c /dev/kmsg ] && echo devices`;
-      const [capabilities, ...rest] = sh(daemon, ['--privileged'], script).split('\n');
-      assert.match(capabilities!, /^000001[0-9a-f]{10}$/);
-      assert.deepEqual(rest, ['0', 'mounted', 'devices']);
     },
   },
   {

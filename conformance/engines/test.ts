@@ -9,10 +9,14 @@ import { runOutside } from './inside.ts';
 import { casesOf, findRuntimes, missingForEngine } from './options.ts';
 import type { Outcome } from './report.ts';
 
-/** A test for each case; all are skipped where the engine isn't installed. Nothing is installed, no result is kept. */
-export function testEngine<Box>(typed: Engine<Box>): void {
+/**
+ * A test for each case; all are skipped where the engine isn't installed. Nothing is installed, no result is kept.
+ *
+ * @param only - names, where all cases would take more than a minute
+ */
+export function testEngine<Box>(typed: Engine<Box>, only?: readonly string[]): void {
   const engine = typed as Engine<unknown>;
-  const cases = casesOf(engine, 'host');
+  const cases = casesOf(engine, 'host').filter((name) => only?.includes(name) ?? true);
   const runtime = findRuntimes([process.env.RUNTS ?? 'runts'])[0];
   const missing = missingForEngine(engine);
   const reason = missing === false ? runtime === undefined && 'the runtime is not there' : missing;
