@@ -1,10 +1,10 @@
 /** What daemon.json sets: user namespaces, live restore, arguments of the runtime; and restarts of the daemon. */
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readdirSync, statSync } from 'node:fs';
+import { appendFileSync, chownSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../engines/engine.ts';
 import { type Box, type DockerCase, detach, execIn, inspect, otherDaemon, sh, tryRun } from './box.ts';
-import { RUNTIME } from './daemon.ts';
+import { RUNTIME, startDaemon } from './daemon.ts';
 
 const FIRST = 300_000;
 
@@ -15,6 +15,45 @@ function remapped(box: Box) {
     appendFileSync('/etc/subgid', `nobody:${FIRST}:65536\nnogroup:${FIRST}:65536\n`);
   }
   return otherDaemon(box, 'remap', { 'userns-remap': 'nobody:nogroup' });
+}
+
+/** An ordinary user of the world, who isn't there yet. */
+const USER = { name: 'docker-user', id: 4242 } as const;
+
+/** A daemon of an ordinary user, in a user namespace that rootlesskit makes; without networks. */
+function rootless(box: Box) {
+  const known = box.daemons.get('rootless');
+  if (known !== undefined) return known;
+  const { setting, daemons } = box;
+  const { name, id } = USER;
+  appendFileSync('/etc/passwd', `${name}:x:${id}:${id}::/:/bin/sh\n`);
+  appendFileSync('/etc/group', `${name}:x:${id}:\n`);
+  for (const file of ['/etc/subuid', '/etc/subgid']) appendFileSync(file, `${name}:500000:65536\n`);
+  const base = `/run/user/${id}`;
+  const data = '/var/lib/docker/rootless';
+  for (const folder of [base, data]) {
+    mkdirSync(folder, { recursive: true });
+    chownSync(folder, id, id);
+  }
+  const config = {
+    bridge: 'none',
+    iptables: false,
+    'storage-driver': 'vfs',
+    'exec-opts': undefined,
+    'cgroup-parent': undefined,
+  };
+  // What of root's is in the way. A network of its own, in which the daemon may forward packets.
+  const inside = 'rm -f /run/docker /run/containerd /run/xtables.lock; exec unshare --net "$@" --rootless';
+  const daemon = startDaemon(setting, 'rootless', config, {
+    base,
+    launch: (argv) => [
+      ...['setpriv', '--reuid', String(id), '--regid', String(id), '--clear-groups'],
+      ...['env', `HOME=${base}`, `XDG_RUNTIME_DIR=${base}`, `TMPDIR=${base}`],
+      ...['rootlesskit', '--net=host', '--copy-up=/etc', '--copy-up=/run', 'sh', '-c', inside, 'sh', ...argv],
+    ],
+  });
+  daemons.set('rootless', daemon);
+  return daemon;
 }
 
 export const daemonCases: readonly DockerCase[] = [
@@ -54,6 +93,39 @@ export const daemonCases: readonly DockerCase[] = [
       const script = 'touch /data/x && stat -c %u:%g /data/x';
       assert.equal(sh(daemon, ['--volume', '/data', '--tmpfs', '/tmp'], script), '0:0');
       assert.match(sh(daemon, ['--userns', 'host'], 'cat /proc/self/uid_map'), /0 +0 +4294967295/);
+    },
+  },
+  {
+    name: 'rootless: run and exec',
+    run(box) {
+      const daemon = rootless(box);
+      const script = 'id -u; while read -r a b c; do echo $a $b $c; done </proc/self/uid_map';
+      assert.deepEqual(sh(daemon, [], script).split('\n'), ['0', `0 ${USER.id} 1`, '1 500000 65536']);
+      detach(daemon, 'own');
+      assert.equal(execIn(daemon, 'own', 'id -u'), '0');
+      assert.equal(daemon.ok(['exec', '-t', 'own', 'tty']), '/dev/pts/0\r\n');
+      daemon.ok(['stop', '--time', '0', 'own']);
+      assert.equal(inspect(daemon, 'own', 'State.ExitCode'), '137');
+    },
+  },
+  {
+    name: 'rootless: --user volumes --read-only --cap-drop',
+    run(box) {
+      const daemon = rootless(box);
+      const options = ['--user', 'user', '--volume', '/data', '--read-only', '--cap-drop', 'ALL', '--init'];
+      const script =
+        'id -u; touch /x 2>/dev/null || echo read-only; grep -c " /data " /proc/mounts; cat /proc/1/comm';
+      assert.deepEqual(sh(daemon, options, script).split('\n'), ['1000', 'read-only', '1', 'docker-init']);
+    },
+  },
+  {
+    name: 'rootless: errors and exit codes',
+    run(box) {
+      const daemon = rootless(box);
+      const missing = tryRun(daemon, [], 'nowhere');
+      assert.equal(missing.code, 127);
+      assert.match(missing.stderr, /executable file not found/);
+      assert.equal(tryRun(daemon, [], 'sh', '-c', 'exit 21').code, 21);
     },
   },
   {

@@ -41,15 +41,28 @@ function pathWithRuntime({ folder, runtime }: Setting): string {
   return `${bin}:${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
 }
 
+/** Where a daemon lives, if not where the others do. */
+export interface Home {
+  /** For everything but images and containers. */
+  readonly base: string;
+  /** The command line that starts a program there. */
+  launch(argv: readonly string[]): string[];
+}
+
 /**
  * Starts a daemon with folders and a socket of its own, and loads the image.
  *
  * @param name - of its folders
  * @param config - more for daemon.json
  */
-export function startDaemon(setting: Setting, name: string, config: Record<string, unknown> = {}): Daemon {
-  const { place, folder, runtime } = setting;
-  const base = join(folder, name);
+export function startDaemon(
+  setting: Setting,
+  name: string,
+  config: Record<string, unknown> = {},
+  home: Home = { base: join(setting.folder, name), launch: (argv) => [...argv] },
+): Daemon {
+  const { place, runtime } = setting;
+  const { base } = home;
   mkdirSync(base, { recursive: true });
   const socket = join(base, 'docker.sock');
   const execRoot = join(base, 'exec');
@@ -76,9 +89,10 @@ export function startDaemon(setting: Setting, name: string, config: Record<strin
   const start = () => {
     const dockerd = findCommand('dockerd');
     if (dockerd === undefined) throw new Error('no dockerd');
+    const argv = home.launch([dockerd, '--config-file', configFile]);
     // An orphan, so that it doesn't stay a zombie of this process when it is killed.
-    const script = `PATH=$1; "$2" --config-file "$3" </dev/null >>"$4" 2>&1 & echo $!`;
-    pid = Number(ok(place, ['sh', '-c', script, 'sh', pathWithRuntime(setting), dockerd, configFile, log]));
+    const script = 'PATH=$1; log=$2; shift 2; "$@" </dev/null >>"$log" 2>&1 & echo $!';
+    pid = Number(ok(place, ['sh', '-c', script, 'sh', pathWithRuntime(setting), log, ...argv]));
     waitFor('the daemon', () => {
       if (!isAlive(pid)) throw new Error(`dockerd ended: ${readFileSync(log, 'utf8').slice(-500)}`);
       return existsSync(socket) && attempt(['version']).code === 0;

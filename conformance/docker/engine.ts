@@ -26,13 +26,15 @@ export const docker: Engine<Box> = {
     containerd: 'containerd',
     'containerd-shim-runc-v2': 'containerd',
     iptables: 'iptables',
+    rootlesskit: 'rootlesskit',
+    newuidmap: 'uidmap',
     runc: 'runc',
   },
   note: {
     host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
     vm: 'In the VM, on pure cgroup v2 with every controller, with systemd.',
   },
-  vm: { systemd: true, onlyMarked: true },
+  vm: { systemd: true, packages: ['apparmor'], onlyMarked: true },
   open: openBox,
   cases: [
     ...runCases,

@@ -198,6 +198,23 @@ function casesWith({ name: driver, parent }: Driver): DockerCase[] {
 export const limitCases: readonly DockerCase[] = [
   ...DRIVERS.flatMap(casesWith),
   {
+    name: 'AppArmor: the default profile and none',
+    vm: true,
+    run(box) {
+      const daemon = plainDaemon(box, 'cgroupfs');
+      const label = 'cat /proc/self/attr/current';
+      assert.equal(sh(daemon, [], label), 'docker-default (enforce)');
+      assert.equal(sh(daemon, ['--security-opt', 'apparmor=unconfined'], label), 'unconfined');
+      detach(daemon, 'target');
+      assert.equal(execIn(daemon, 'target', label), 'docker-default (enforce)');
+      // What the profile forbids, and capabilities and masks would not.
+      assert.notEqual(
+        tryRun(daemon, ['--cap-add', 'SYS_ADMIN'], 'mount', '-t', 'tmpfs', 'none', '/tmp').code,
+        0,
+      );
+    },
+  },
+  {
     name: 'systemd: the scope has the limits as properties and is gone in the end',
     vm: true,
     run(box) {
