@@ -2,7 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -32,7 +41,8 @@ interface Ordinary {
   configure(change: (spec: TestSpec) => void): void;
 }
 
-function ordinary(t: TestContext, command: readonly string[]): Ordinary {
+/** @param around - a command that runs the runtime */
+function ordinary(t: TestContext, command: readonly string[], around: readonly string[] = []): Ordinary {
   const folder = temporaryFolder(t);
   chmodSync(folder, 0o755);
   // The checkout may be in a folder that only root can enter: the program is reached by a mount.
@@ -48,8 +58,9 @@ function ordinary(t: TestContext, command: readonly string[]): Ordinary {
   cpSync(tempBundle(t).rootfs, join(bundle, 'rootfs'), { recursive: true, verbatimSymlinks: true });
   mkdirSync(join(folder, 'run'));
   assert.equal(spawnSync('chown', ['-R', `${UID}:${GID}`, bundle, join(folder, 'run')]).status, 0);
+  const become = [`--reuid=${UID}`, `--regid=${GID}`, '--clear-groups'];
   const call = (stdio: 'pipe' | 'ignore', args: string[]): SpawnSyncReturns<string> =>
-    spawnSync('setpriv', [`--reuid=${UID}`, `--regid=${GID}`, '--clear-groups', ...reached, ...args], {
+    spawnSync('setpriv', [...become, ...around, ...reached, ...args], {
       cwd: bundle,
       encoding: 'utf8',
       stdio,
@@ -200,5 +211,45 @@ for (const runtime of runtimes()) {
       assert.equal(stderr.trim().split('\n').length, 1, stderr);
       assert.deepEqual(idsOf(user), [], name);
     }
+  });
+
+  // As Podman does for an ordinary user: the caller is root of a user namespace, the config has none.
+  const within = ['unshare', '--user', '--map-root-user'];
+  test(`${runtime.name}: root of a user namespace gets the default devices beside those that are mounted`, {
+    skip: skip || missing('unshare'),
+  }, (t) => {
+    const user = ordinary(t, runtime.command, within);
+    user.configure((spec) => {
+      spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'user');
+      delete spec.linux.uidMappings;
+      delete spec.linux.gidMappings;
+      for (const name of ['null', 'zero'])
+        spec.mounts.push({
+          destination: `/dev/${name}`,
+          type: 'bind',
+          source: `/dev/${name}`,
+          options: ['bind'],
+        });
+    });
+    const script = 'for i in null zero full random urandom tty; do test -c /dev/$i && echo $i; done';
+    assert.equal(print(user, script), 'null\nzero\nfull\nrandom\nurandom\ntty\n');
+  });
+
+  test(`${runtime.name}: root of a user namespace can give a container its /proc`, {
+    skip: skip || missing('unshare'),
+  }, (t) => {
+    const user = ordinary(t, runtime.command, within);
+    user.configure((spec) => {
+      spec.linux.namespaces = spec.linux.namespaces.filter(({ type }) => type !== 'user' && type !== 'pid');
+      delete spec.linux.uidMappings;
+      delete spec.linux.gidMappings;
+      spec.mounts = spec.mounts.map((mount) =>
+        mount.destination === '/proc'
+          ? { destination: '/proc', type: 'bind', source: '/proc', options: ['rbind', 'nosuid', 'noexec'] }
+          : mount,
+      );
+    });
+    const id = readlinkSync('/proc/self/ns/pid');
+    assert.equal(print(user, 'readlink /proc/self/ns/pid'), `${id}\n`);
   });
 }

@@ -16,7 +16,7 @@ import { image } from '../../ffi/tape.ts';
 import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
-import { hasCloseRange, lastCapability, machine } from '../linux/facts.ts';
+import { hasCloseRange, lastCapability, machine, setgroupsDenied } from '../linux/facts.ts';
 import { readRegular } from '../linux/regular-file.ts';
 import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
@@ -100,6 +100,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       egid: process.getegid?.() ?? 0,
       lastCapability: lastCapability(),
       cgroupMount: state.cgroup?.mountpoint ?? null,
+      setgroupsDenied: setgroupsDenied(),
       closeRange: hasCloseRange(),
       security: asksForLabels(options.process) ? securityModules() : undefined,
       passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,

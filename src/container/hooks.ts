@@ -16,7 +16,7 @@ import { PHASES } from '../hooks/phases.ts';
 import { type HookPhase, runHooks } from '../hooks/run.ts';
 import { type HookCommand, hookPipes, startError } from '../hooks/spawn.ts';
 import type { HookProcess } from '../hooks/supervise.ts';
-import { hasCloseRange, lastCapability } from '../linux/facts.ts';
+import { hasCloseRange, lastCapability, setgroupsDenied } from '../linux/facts.ts';
 import { planHook } from '../plan/hook.ts';
 import { TAG } from '../plan/protocol.ts';
 import type { CompiledFilter } from '../plan/seccomp.ts';
@@ -108,6 +108,7 @@ function spawnInside(
       keepGroups,
       seccomp: seccomp?.filter,
       lastCapability: lastCapability(),
+      setgroupsDenied: setgroupsDenied(),
       closeRange: hasCloseRange(),
     });
     const { numbers, fds } = planDescriptors(handed, 0);

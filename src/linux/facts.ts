@@ -58,6 +58,7 @@ export function hostFacts(
     links: linksAmong(copiedSources(spec.mounts ?? [], bundle)),
     rootfsMount: sharesRoot(spec) ? mountOf(rootfs) : undefined,
     kernelMounts: noPivot ? kernelMounts(rootfs) : undefined,
+    setgroupsDenied: !hasUserNamespace(spec.linux?.namespaces) && setgroupsDenied(),
     mountSetattr,
     // A kernel with the one has the other, which is older.
     closeRange: mountSetattr || hasCloseRange(),
@@ -87,6 +88,20 @@ export function lastCapability(): number {
     // no procfs: the last one that this program knows
   }
   return 40;
+}
+
+/** Whether these namespaces, of a config or a container, hold a user namespace. */
+function hasUserNamespace(namespaces: readonly { type: string }[] = []): boolean {
+  return namespaces.some(({ type }) => type === 'user');
+}
+
+/** Whether the runtime is in a user namespace in which setgroups(2) is denied; user_namespaces(7). */
+export function setgroupsDenied(): boolean {
+  try {
+    return readFileSync('/proc/self/setgroups', 'latin1').startsWith('deny');
+  } catch {
+    return false;
+  }
 }
 
 function needsHome(spec: Spec): boolean {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { AT, MOUNT_ATTR, MS, RLIMIT } from '../../ffi/constants/index.ts';
+import { AT, ERRNO, FS_MAGIC, MOUNT_ATTR, MS, RLIMIT } from '../../ffi/constants/index.ts';
 import { addressOf, type Cell, type Label, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import { resolve } from '../paths.ts';
@@ -18,6 +18,9 @@ import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import { firstPropagation } from './rootfs.ts';
 import type { PlanContext } from './types.ts';
+
+/** sizeof(struct statfs), statfs(2). */
+const STATFS_SIZE = 120;
 
 /** A mount with what its options mean. */
 export interface ParsedMount {
@@ -133,6 +136,8 @@ export interface BindInput {
   sources: Sources;
   /** Opens the target, into `root.target`. */
   openTarget: () => void;
+  /** The target is /proc. */
+  isProc: boolean;
 }
 
 /** One bind mount. */
@@ -151,12 +156,24 @@ export function planBind(ctx: PlanContext, parsed: ParsedMount, input: BindInput
     planOpenSource(ctx, mount, options, tree, field);
     program.place(ready);
   }
+  if (input.isProc) planProcSource(ctx, tree, field);
   input.openTarget();
   planAttach(ctx, tree, target, attributeChanges(ctx, parsed));
   planPropagation(ctx, tree, options);
   // closed at once: 500 mounts must not need 500 descriptors
   program.call('close', [valueIn(tree)]);
   program.call('close', [valueIn(target)]);
+}
+
+/** Refuses to mount on /proc what is no procfs: programs trust what they read there. */
+function planProcSource({ program }: PlanContext, tree: Cell, field: string): void {
+  const statfs = program.cell('statfs', STATFS_SIZE);
+  const right = program.label('right');
+  program.call('fstatfs', [valueIn(tree), addressOf(statfs)]);
+  program.jumpIf(valueIn(statfs), '==', FS_MAGIC.PROC, right);
+  const text = 'only a proc file system can be mounted on /proc';
+  program.fail(null, 0, ERRNO.EINVAL, text, `${field}.destination`);
+  program.place(right);
 }
 
 /** What is to be changed of a bind mount: nothing but what the options say, so that locked flags stay. */

@@ -220,7 +220,9 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   const masked = linux.maskedPaths ?? [];
   const maskSource = masked.length > 0 ? planMaskSource(ctx) : undefined;
   const { dev, atTheEnd } = planMounts(ctx, root, spec, mounts);
-  if (!devIsBound(spec.mounts ?? [])) planDevices(ctx, root, linux.devices ?? [], dev);
+  if (!devIsBound(spec.mounts ?? [])) {
+    planDevices(ctx, root, linux.devices ?? [], spec.mounts ?? [], dev);
+  }
   const terminal = process.terminal === true ? planConsole(ctx, root, process.consoleSize) : undefined;
   planCwd(ctx, root, process.cwd);
 

@@ -9,10 +9,9 @@
 import { ACCESS, AT, ERRNO, O, S } from '../../ffi/constants/index.ts';
 import type { Cell, CellValue, Label } from '../../ffi/program.ts';
 import { bytes, valueIn } from '../../ffi/program.ts';
-import { basename, dirname, normalize } from '../paths.ts';
-import type { LinuxDevice } from '../spec/types.ts';
+import type { LinuxDevice, Mount } from '../spec/types.ts';
 import { planAttach } from './mount-attributes.ts';
-import { planFileType } from './opened.ts';
+import { planFileType, relativeToRoot } from './opened.ts';
 import type { RootAccess } from './root.ts';
 import { cloneTree } from './root.ts';
 import type { PlanContext } from './types.ts';
@@ -80,12 +79,14 @@ function listedDevices(devices: readonly LinuxDevice[]): Device[] {
 /**
  * Appends the devices, symlinks and /dev/ptmx.
  *
+ * @param mounts - of the config: a default device that one of them brings is left to it
  * @param fresh - descriptor of a /dev with nothing in it that we haven't put there; closed
  */
 export function planDevices(
   ctx: PlanContext,
   root: RootAccess,
   devices: readonly LinuxDevice[],
+  mounts: readonly Mount[],
   fresh: Cell | undefined,
 ): void {
   const { program } = ctx;
@@ -97,7 +98,8 @@ export function planDevices(
   }
   const listed = listedDevices(devices);
   const taken = new Set(listed.map(({ path }) => path));
-  const defaults = DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`));
+  const mounted = mountedDevices(mounts);
+  const defaults = DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`) && !mounted.has(name));
   program.within('linux.devices', () => planDefaults(ctx, dev, defaults, fresh !== undefined));
   for (const device of listed) program.within(device.field, () => planListed(ctx, root, device, dev));
   program.within('linux.devices', () => {
@@ -116,6 +118,17 @@ export function planDevices(
     program.call('symlinkat', ['pts/ptmx', valueIn(dev), 'ptmx']);
   });
   program.call('close', [valueIn(dev)]);
+}
+
+/** Names in /dev on which something is mounted that can be seen at the end. */
+function mountedDevices(mounts: readonly Mount[]): Set<string> {
+  const names = new Set<string>();
+  for (const { destination } of mounts) {
+    const path = relativeToRoot(destination);
+    if (path === 'dev' || path === '.') names.clear();
+    else if (path.startsWith('dev/')) names.add(path.slice('dev/'.length));
+  }
+  return names;
 }
 
 /** The devices that every container has. */

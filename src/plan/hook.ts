@@ -50,6 +50,7 @@ export interface HookPlanInput {
   /** The filter of the container's command. */
   seccomp?: CompiledFilter;
   lastCapability: number;
+  setgroupsDenied?: boolean;
   /** As of {@link HostFacts}. */
   closeRange?: boolean;
 }
@@ -145,7 +146,7 @@ function planRights(program: ProgramBuilder, input: HookPlanInput): void {
   if (noNewPrivileges === true) program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1]);
   const ctx = {
     program,
-    facts: { lastCapability: input.lastCapability },
+    facts: input,
     userNamespace: input.namespaces.some((n) => n.type === 'user'),
     keepGroups: input.keepGroups,
     warnings: [],

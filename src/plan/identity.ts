@@ -21,7 +21,7 @@ const CAPABILITY_VERSION = 0x20080522;
 /** What of a plan's context an identity needs. */
 export interface IdentityContext {
   program: ProgramBuilder;
-  facts: { lastCapability: number };
+  facts: { lastCapability: number; setgroupsDenied?: boolean };
   userNamespace: boolean;
   /** The groups stay those of whoever called the runtime. */
   keepGroups?: boolean;
@@ -71,7 +71,7 @@ export function planIdentity(
   });
 }
 
-/** In a user namespace without the right to, setgroups(2) is denied, and there is nothing to drop. */
+/** In a user namespace setgroups(2) can be denied for good: then nobody can drop groups (user_namespaces(7)). */
 function planGroups(ctx: IdentityContext, user: User): void {
   // Engines may name one twice: in the config's list and in the image's /etc/group. id(1) would show it so.
   const groups = [...new Set(user.additionalGids)];
@@ -82,7 +82,9 @@ function planGroups(ctx: IdentityContext, user: User): void {
   });
   ctx.program.call('setgroups', [groups.length, bytes(content, `[${groups.join(', ')}]`)], {
     field: 'process.user.additionalGids',
-    ...(groups.length === 0 && ctx.userNamespace ? { tolerate: ['EPERM'] } : {}),
+    ...(groups.length === 0 && (ctx.userNamespace || ctx.facts.setgroupsDenied)
+      ? { tolerate: ['EPERM'] }
+      : {}),
   });
 }
 

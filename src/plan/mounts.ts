@@ -86,7 +86,8 @@ function parse(ctx: PlanContext, mount: Mount, field: string): ParsedMount {
       `${field}.destination: ${JSON.stringify(mount.destination)} is relative, which is deprecated: taken from "/"`,
     );
   }
-  checkProcDestination(mount, field, !bind && mount.type === 'proc');
+  // Of a bind mount only its source, once it is open, says what it is.
+  checkProcDestination(mount, field, bind || mount.type === 'proc');
   if (bind) checkBind(parsed);
   else checkFileSystem(parsed);
   return parsed;
@@ -166,7 +167,8 @@ export function planMounts(ctx: PlanContext, root: RootAccess, spec: Spec, plan:
     program.within(field, () => {
       const openTarget = (): void => planTarget(ctx, root, parsed, path, known);
       if (isBind(parsed)) {
-        planBind(ctx, parsed, { root, mappings: plan.mappings, sources: plan.sources, openTarget });
+        const { mappings, sources } = plan;
+        planBind(ctx, parsed, { root, mappings, sources, openTarget, isProc: path === 'proc' });
       } else {
         planFileSystem(ctx, parsed, {
           ...around,
@@ -191,6 +193,10 @@ function planTarget(
   known: Known,
 ): void {
   const bind = isBind(parsed);
+  if (path === 'proc') {
+    root.openTopFolder(path, true);
+    return;
+  }
   if (!bind) {
     const type = fileSystemType(parsed);
     const isTop = !path.includes('/') && path !== '.';
@@ -237,5 +243,5 @@ function remember(ctx: PlanContext, root: RootAccess, parsed: ParsedMount, path:
       root.open(path, known.dev, { flags: O.PATH | O.DIRECTORY });
     }
   }
-  if (type === 'proc' || type === 'sysfs') known.kernel.push(path);
+  if (type === 'proc' || type === 'sysfs' || path === 'proc') known.kernel.push(path);
 }

@@ -39,6 +39,8 @@ export interface HostFacts {
   kernelMounts?: readonly string[];
   /** False where the kernel has no mount_setattr(2): before Linux 5.12. */
   mountSetattr?: boolean;
+  /** The runtime is in a user namespace without setgroups(2); only asked for when the container gets no other one. */
+  setgroupsDenied?: boolean;
   /** False where close_range(2) can't set close-on-exec: before Linux 5.11. */
   closeRange?: boolean;
 }
