@@ -21,9 +21,9 @@ const PARTS: Readonly<
     load: () => import('./containerd/main.ts'),
     help: '[--vm]: ctr and the CRI plugin, side by side with runc',
   },
-  docker: {
-    load: () => import('./docker/main.ts'),
-    help: '[--vm]: Docker with runts as its default runtime, side by side with runc',
+  podman: {
+    load: () => import('./podman/main.ts'),
+    help: '[--vm]: Podman as root and as an ordinary user, side by side with runc and crun',
   },
   results: {
     load: () => import('./results.ts'),
