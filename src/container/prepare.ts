@@ -7,6 +7,7 @@
 import { fstatSync, lstatSync, realpathSync } from '#files';
 import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { type ChosenCgroup, chooseCgroup } from '../cgroup/choose.ts';
+import { isUnprivileged } from '../cgroup/unprivileged.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
@@ -72,6 +73,7 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
     notifyFolder: process.env.NOTIFY_SOCKET ? `${stateDir}/notify` : undefined,
     mode: intent.mode,
     cgroupPath: cgroup?.path ?? null,
+    unprivileged: (cgroup?.path ?? null) === null && isUnprivileged(),
     scope: cgroup?.scope,
     consoleSocket: text(ctx, 'console-socket'),
     noPivot,

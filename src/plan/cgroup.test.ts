@@ -90,6 +90,8 @@ test('limits without a cgroup are told', () => {
   assert.deepEqual([before, limits], [[], []]);
   assert.match(warnings[0] ?? '', /^linux\.resources\.pids\.limit: not in force/);
   assert.match(warnings[1] ?? '', /^linux\.resources\.devices: not in force/);
+  const unprivileged = planCgroup(spec(LIMITS), options({ cgroupPath: null, unprivileged: true }));
+  assert.deepEqual(unprivileged.warnings, warnings.slice(0, 1));
 });
 
 test('contradictory limits fail before anything is done', () => {

@@ -34,7 +34,7 @@ export function planCgroup(spec: Spec, options: PlanOptions): CgroupSteps {
   const rules = deviceRules(resources.devices ?? []);
   const steps: CgroupSteps = { before: [], withInit: [], limits: [], delegated: [], warnings: [] };
   if (options.cgroupPath === null) {
-    steps.warnings.push(...noCgroup(writes, rules !== undefined));
+    steps.warnings.push(...noCgroup(writes, rules !== undefined && options.unprivileged !== true));
     return steps;
   }
   const field = 'linux.cgroupsPath';

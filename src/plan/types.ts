@@ -58,6 +58,11 @@ export interface PlanOptions {
   mode: 'create' | 'run';
   /** Path of the cgroup below {@link HostFacts.cgroupMount}, or null for none. */
   cgroupPath: string | null;
+  /**
+   * The caller couldn't make device nodes anyway, so that rules for devices are not missed; only asked for when there
+   * is no cgroup.
+   */
+  unprivileged?: boolean;
   /** The unit that systemd makes for the cgroup; without it the runtime makes the cgroup itself. */
   scope?: ScopeName;
   /** Where the terminal's master goes; required when process.terminal. */
