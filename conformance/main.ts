@@ -25,6 +25,10 @@ const PARTS: Readonly<
     load: () => import('./podman/main.ts'),
     help: '[--vm]: Podman as root and as an ordinary user, side by side with runc and crun',
   },
+  buildah: {
+    load: () => import('./buildah/main.ts'),
+    help: '[--vm]: Buildah, likewise',
+  },
   results: {
     load: () => import('./results.ts'),
     help: 'makes results.md anew of what the parts have kept',

@@ -17,6 +17,8 @@ export const PROGRAMS = {
   newuidmap: 'uidmap',
   slirp4netns: 'slirp4netns',
   setpriv: 'util-linux',
+  // The user's own systemd is asked over the user's own bus.
+  '/usr/lib/systemd/user/dbus.socket': 'dbus-user-session',
   '/usr/share/containers/seccomp.json': 'golang-github-containers-common',
 } as const;
 
@@ -35,9 +37,9 @@ export const podman: Engine<Box> = {
     host: 'As root and as an ordinary user with subordinate ids, cgroup manager cgroupfs, in private mount, pid, network and cgroup namespaces on a host whose controllers are with cgroup v1.',
     vm: 'As root and as an ordinary user with a systemd of its own, cgroup manager systemd unless the case says another one, in the test VM.',
   },
-  vm: { systemd: true, packages: ['dbus-user-session'] },
+  vm: { systemd: true },
   open,
   cases: [...running, ...isolating, ...networking, ...limiting, ...lasting],
-  clear,
+  clear: (box) => clear(box),
   version: () => version('podman'),
 };

@@ -17,12 +17,15 @@ mkdir /sys/fs/cgroup/cases && echo $$ > /sys/fs/cgroup/cases/cgroup.procs && exe
 const MARK = 'RUNTS_CGROUP_NAMESPACE';
 
 /**
- * Runs this process's command line again, in a cgroup of its own that is its hierarchy's root.
+ * In the private world on a host: runs this process's command line again, in a cgroup of its own that is its
+ * hierarchy's root.
  *
- * @returns the exit code, or undefined in the one that was run
+ * @param args - of the part
+ * @returns the exit code; undefined elsewhere, and in the process that was run
  */
-export function inCgroupNamespace(): number | undefined {
-  if (process.env[MARK] !== undefined) return undefined;
+export function inCgroupNamespace(args: readonly string[]): number | undefined {
+  if (!args.includes('--inside') || args.includes('--vm') || process.env[MARK] !== undefined)
+    return undefined;
   const folder = `/sys/fs/cgroup/${TOKEN}`;
   mkdirSync(folder, { recursive: true });
   const argv = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];

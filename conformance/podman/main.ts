@@ -9,6 +9,5 @@ import { inCgroupNamespace } from './inside.ts';
 
 /** Runs the part. @returns the exit code */
 export async function run(args: string[]): Promise<number> {
-  const code = args.includes('--inside') && !args.includes('--vm') ? inCgroupNamespace() : undefined;
-  return code ?? (await runEngine(podman, args));
+  return inCgroupNamespace(args) ?? (await runEngine(podman, args));
 }

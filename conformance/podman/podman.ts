@@ -28,6 +28,8 @@ export interface Tool {
   feed(input: string, ...args: string[]): string;
   /** The same on a terminal, which is standard output and error; line breaks are single. */
   terminal(...args: string[]): string;
+  /** The same, and this is typed. */
+  typed(input: string, ...args: string[]): string;
   /** The same with other options before the command, or another environment. */
   with(options: readonly string[], env?: Readonly<Record<string, string>>): Tool;
 }
@@ -41,6 +43,8 @@ export interface Account {
   readonly manager: Manager;
   readonly podman: Tool;
   readonly buildah: Tool;
+  /** Podman's commands since the last case. */
+  readonly used: Set<string>;
   /** The user's own folder, for files that are mounted and such. */
   readonly folder: string;
   /** Any other program as this user. */
@@ -75,8 +79,17 @@ ${runtime.name} = ["${path}"]
 `;
 }
 
-function tool(place: Place, prefix: readonly string[], name: string, options: readonly string[]): Tool {
-  const argv = (...args: string[]) => [...prefix, name, ...options, ...args];
+function tool(
+  place: Place,
+  prefix: readonly string[],
+  name: string,
+  options: readonly string[],
+  used: Set<string>,
+): Tool {
+  const argv = (...args: string[]) => {
+    used.add(args[0]!);
+    return [...prefix, name, ...options, ...args];
+  };
   const feed = (input: string, ...args: string[]) => {
     const { code, stdout, stderr } = call(place, argv(...args), input);
     if (code !== 0) {
@@ -84,20 +97,22 @@ function tool(place: Place, prefix: readonly string[], name: string, options: re
     }
     return stdout.replace(/\n$/, '');
   };
+  const typed = (input: string, ...args: string[]) => {
+    const { code, stdout } = call(place, onTerminal(argv(...args)), input);
+    if (code !== 0) throw new Error(`${name} ${args.join(' ')}: exit code ${code}: ${stdout.trim()}`);
+    return stdout.replaceAll('\r\n', '\n').replace(/\n$/, '');
+  };
   return {
     argv,
     feed,
     call: (...args) => call(place, argv(...args)),
     ok: (...args) => feed('', ...args),
-    terminal(...args) {
-      const { code, stdout } = call(place, onTerminal(argv(...args)));
-      if (code !== 0) throw new Error(`${name} ${args.join(' ')}: exit code ${code}: ${stdout.trim()}`);
-      return stdout.replaceAll('\r\n', '\n').replace(/\n$/, '');
-    },
+    terminal: (...args) => typed('', ...args),
+    typed,
     with: (more, env = {}) => {
       const words = Object.entries(env).map(([key, value]) => `${key}=${value}`);
       // The prefix ends with env(1) and its variables.
-      return tool(place, [...prefix, ...words], name, [...options, ...more]);
+      return tool(place, [...prefix, ...words], name, [...options, ...more], used);
     },
   };
 }
@@ -110,14 +125,16 @@ function account(
   manager: Manager,
   rootless: boolean,
 ): Account {
-  const podman = tool(place, prefix, 'podman', []);
+  const used = new Set<string>();
+  const podman = tool(place, prefix, 'podman', [], used);
   const made: Account = {
     place,
     runtime: runtime.name,
     rootless,
     manager,
     podman,
-    buildah: tool(place, [...prefix, `BUILDAH_RUNTIME=${path}`], 'buildah', []),
+    buildah: tool(place, [...prefix, `BUILDAH_RUNTIME=${path}`], 'buildah', [], used),
+    used,
     folder,
     run: (...argv) => call(place, [...prefix, ...argv]),
     until(what, look, wanted) {
@@ -193,26 +210,21 @@ function openUser(setting: Setting, path: string): Account {
   ];
   let prefix = [...become, ...variables];
   if (place === 'vm') {
+    // As pam_systemd does after a login: there is no logind in the VM.
+    const dropIn = '/run/systemd/system/user@.service.d';
+    mkdirSync(dropIn, { recursive: true });
+    writeFileSync(`${dropIn}/alone.conf`, '[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n');
     const { code, stderr } = call(place, ['systemctl', 'start', `user@${id}.service`]);
     if (code !== 0) throw new Error(`no systemd of the user's own: ${stderr}`);
-    // As a service of the user's, as after a login: what Podman starts must outlive its command.
-    const service = [
-      'systemd-run',
-      '--user',
-      '--pipe',
-      '--wait',
-      '--quiet',
-      '--collect',
-      '-p',
-      'KillMode=process',
-    ];
-    prefix = [
-      ...prefix,
-      `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtimeFolder}/bus`,
-      ...service,
-      'env',
-      ...variables,
-    ];
+    // Where the user's systemd puts what the user starts; by systemd-run it would take seconds each time.
+    const cgroup = `/sys/fs/cgroup/user.slice/user-${id}.slice/user@${id}.service/app.slice/cases.scope`;
+    mkdirSync(cgroup, { recursive: true });
+    for (const each of [cgroup, ...['procs', 'subtree_control'].map((end) => `${cgroup}/cgroup.${end}`)]) {
+      chownSync(each, id, id);
+    }
+    const enter = ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs && exec "$@"`, 'sh'];
+    const bus = `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtimeFolder}/bus`;
+    prefix = [...enter, ...prefix, bus, 'STORAGE_DRIVER=overlay'];
   } else {
     mkdirSync(runtimeFolder, { mode: 0o700 });
     chownSync(runtimeFolder, id, id);
@@ -259,12 +271,15 @@ export function open(setting: Setting): Box {
   };
 }
 
-/** Removes what a case left. */
-export function clear(box: Box): void {
-  for (const { podman } of box.taken()) {
-    podman.call('pod', 'rm', '--all', '--force', '--time', '0');
+/** Removes what a case left, `further` first. */
+export function clear(box: Box, further?: (account: Account) => void): void {
+  for (const account of box.taken()) {
+    const { podman, used } = account;
+    further?.(account);
+    if (used.has('pod') || used.has('play')) podman.call('pod', 'rm', '--all', '--force', '--time', '0');
     podman.call('rm', '--all', '--force', '--time', '0');
-    podman.call('volume', 'prune', '--force');
+    if (used.has('volume')) podman.call('volume', 'prune', '--force');
+    used.clear();
   }
 }
 

@@ -9,15 +9,18 @@ import type { Account, Box } from '../podman.ts';
 type Body = (account: Account) => void;
 type Options = Omit<Case<Box>, 'name' | 'run'>;
 
-export const asRoot = (name: string, body: Body, options: Options = {}): Case<Box>[] => [
+/** Most cases: the VM takes half a minute for each. */
+const ON_HOST: Options = { host: true };
+
+export const asRoot = (name: string, body: Body, options: Options = ON_HOST): Case<Box>[] => [
   { name, ...options, run: (box) => body(box.root()) },
 ];
 
-export const asUser = (name: string, body: Body, options: Options = {}): Case<Box>[] => [
+export const asUser = (name: string, body: Body, options: Options = ON_HOST): Case<Box>[] => [
   { name: `rootless: ${name}`, ...options, run: (box) => body(box.user()) },
 ];
 
-export const asBoth = (name: string, body: Body, options: Options = {}): Case<Box>[] => [
+export const asBoth = (name: string, body: Body, options: Options = ON_HOST): Case<Box>[] => [
   ...asRoot(name, body, options),
   ...asUser(name, body, options),
 ];

@@ -189,7 +189,7 @@ export const limiting: readonly Case<Box>[] = [
     'update',
     ({ podman }) => {
       podman.ok(...DETACHED, '--memory', '64m', 'box', 'sleep', '1000');
-      podman.ok('update', '--memory', '80m', '--pids-limit', '44', 'one');
+      podman.ok('update', '--memory', '80m', 'one');
       equal(podman.ok('exec', 'one', ...show('memory.max')), '83886080');
     },
     VM,

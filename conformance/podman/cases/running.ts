@@ -12,11 +12,15 @@ import { asBoth, asRoot, WAITS } from './case.ts';
 const QUIET = ['--rm', '--network', 'none'];
 
 export const running: readonly Case<Box>[] = [
-  ...asBoth('run: output / environment / exit code', ({ podman }) => {
-    const script = 'echo $FROM_IMAGE $X; echo problem >&2; exit 7';
-    const { code, stdout, stderr } = podman.call('run', ...QUIET, '-e', 'X=y', 'box', 'sh', '-c', script);
-    deepEqual([code, stdout, stderr], [7, 'yes y\n', 'problem\n']);
-  }),
+  ...asBoth(
+    'run: output / environment / exit code',
+    ({ podman }) => {
+      const script = 'echo $FROM_IMAGE $X; echo problem >&2; exit 7';
+      const { code, stdout, stderr } = podman.call('run', ...QUIET, '-e', 'X=y', 'box', 'sh', '-c', script);
+      deepEqual([code, stdout, stderr], [7, 'yes y\n', 'problem\n']);
+    },
+    {},
+  ),
   ...asBoth('run: no such command is 127 / not executable 126', ({ podman }) => {
     equal(podman.call('run', ...QUIET, 'box', 'nothing-of-this-name').code, 127);
     equal(podman.call('run', ...QUIET, 'box', '/etc').code, 126);
@@ -31,7 +35,8 @@ export const running: readonly Case<Box>[] = [
   }),
   ...asBoth('run -t: a terminal', ({ podman }) => {
     equal(podman.terminal('run', '-t', ...QUIET, 'box', 'tty'), '/dev/pts/0');
-    match(podman.terminal('run', '-it', ...QUIET, 'box', 'sh', '-c', 'test -t 0 && echo yes'), /^yes$/m);
+    const script = 'read line; test -t 0 && echo got $line';
+    match(podman.typed('line\n', 'run', '-it', ...QUIET, 'box', 'sh', '-c', script), /^got line$/m);
   }),
   ...asRoot('run --preserve-fds', ({ podman, place, run }) => {
     const line = podman.argv('run', '--preserve-fds', '1', ...QUIET, 'box', 'cat', '/proc/self/fd/3');
@@ -111,22 +116,26 @@ export const running: readonly Case<Box>[] = [
   ...asRoot('run --timeout', ({ podman }) => {
     notEqual(podman.call('run', '--timeout', '1', ...QUIET, 'box', 'sleep', '1000').code, 0);
   }),
-  ...asBoth('pause / unpause', ({ podman, rootless, manager }) => {
-    podman.ok('run', '-d', '--name', 'one', '--network', 'none', 'box', 'sleep', '1000');
-    const status = () => podman.ok('inspect', '--format', '{{.State.Status}}', 'one');
-    if (rootless && manager === 'cgroupfs') {
-      // Without a cgroup there is nothing to freeze.
-      notEqual(podman.call('pause', 'one').code, 0);
+  ...asBoth(
+    'pause / unpause',
+    ({ podman, rootless, manager }) => {
+      podman.ok('run', '-d', '--name', 'one', '--network', 'none', 'box', 'sleep', '1000');
+      const status = () => podman.ok('inspect', '--format', '{{.State.Status}}', 'one');
+      if (rootless && manager === 'cgroupfs') {
+        // Without a cgroup there is nothing to freeze.
+        notEqual(podman.call('pause', 'one').code, 0);
+        equal(status(), 'running');
+        return;
+      }
+      podman.ok('pause', 'one');
+      equal(status(), 'paused');
+      notEqual(podman.call('exec', 'one', 'true').code, 0);
+      podman.ok('unpause', 'one');
       equal(status(), 'running');
-      return;
-    }
-    podman.ok('pause', 'one');
-    equal(status(), 'paused');
-    notEqual(podman.call('exec', 'one', 'true').code, 0);
-    podman.ok('unpause', 'one');
-    equal(status(), 'running');
-    podman.ok('exec', 'one', 'true');
-  }),
+      podman.ok('exec', 'one', 'true');
+    },
+    {},
+  ),
   ...asBoth('exec: environment / folder / user / exit code', ({ podman }) => {
     podman.ok('run', '-d', '--name', 'one', '--network', 'none', 'box', 'sleep', '1000');
     const script = 'echo $X $(pwd) $(id -u) $(id -g); exit 5';
