@@ -17,9 +17,17 @@ const PARTS: Readonly<
     load: () => import('./runtime-tools/main.ts'),
     help: 'DIR [--vm]: the OCI validation suite, side by side with runc and crun',
   },
+  'side-by-side': {
+    load: () => import('./side-by-side/main.ts'),
+    help: '[--seed S] [--runs N]: random configs under runts, runc and crun',
+  },
   containerd: {
     load: () => import('./containerd/main.ts'),
     help: '[--vm]: ctr and the CRI plugin, side by side with runc',
+  },
+  docker: {
+    load: () => import('./docker/main.ts'),
+    help: '[--vm]: Docker with runts as its default runtime, side by side with runc',
   },
   podman: {
     load: () => import('./podman/main.ts'),

@@ -32,7 +32,7 @@ export const OLDEST_SPEC_VERSION = '1.0.0';
 export const UNSAFE_ANNOTATIONS: readonly string[] = [
   'org.criu.config',
   'org.systemd.property.',
-  'run.oci.pidfd_receiver',
+  ...KNOWN_ANNOTATIONS,
 ];
 
 /** Those of the schema: libseccomp translates the calls of each. */

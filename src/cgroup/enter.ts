@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import { delegateCgroup } from './delegate.ts';
 import { cgroupError } from './errors.ts';

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from '#files';
 import { POLL, poll } from '../../ffi/descriptors.ts';
 import { errnoOf } from '../errors.ts';
 

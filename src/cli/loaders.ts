@@ -18,6 +18,7 @@ export const LOADERS: Readonly<Record<string, () => Promise<{ run: CommandRun }>
   list: () => import('../commands/list.ts'),
   pause: () => import('../commands/pause.ts'),
   resume: () => import('../commands/resume.ts'),
+  mounts: () => import('../commands/mounts.ts'),
   checkpoint: () => import('../commands/checkpoint.ts'),
   restore: () => import('../commands/restore.ts'),
   update: () => import('../commands/update.ts'),

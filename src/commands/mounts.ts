@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync } from 'node:fs';
+import { readFileSync } from '#files';
 import type { CommandContext } from '../cli/types.ts';
 import { addMounts, removeMounts } from '../container/hot-mounts.ts';
 import { withLockAsync } from '../container/lock.ts';

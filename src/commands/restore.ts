@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import type { CommandContext } from '../cli/types.ts';
 import { prepare } from '../container/prepare.ts';
 import { restoreFlags } from '../criu/options.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';

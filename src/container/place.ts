@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openSync, readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, writeFileSync } from '#files';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { takesCgroupNamespace } from '../plan/hook.ts';

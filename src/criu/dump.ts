@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from '#files';
 import { type ContainerState, cgroupDirectory } from '../container/state.ts';
 import { RuntsError } from '../errors.ts';
 import { parse } from '../linux/mountinfo.ts';

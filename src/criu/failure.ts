@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, unlinkSync, writeFileSync } from '#files';
 import { errnoName, errnoText } from '../../ffi/constants/index.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { CriuResponse } from './messages.ts';

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { posix } from 'node:path';
 import { isWithin, type MountLine } from '../linux/mountinfo.ts';
+import { normalize, resolve } from '../paths.ts';
 import type { Mount } from '../spec/types.ts';
 import type { ExternalMount } from './messages.ts';
 
@@ -59,8 +59,8 @@ export function restoredMounts(given: RestoredMounts): ExternalMount[] {
   for (const { path } of given.devices) sources.set(path, path);
   for (const mount of given.mounts) {
     if (!isBindMount(mount) || !mount.source) continue;
-    const source = posix.resolve(given.bundle, mount.source);
-    sources.set(posix.normalize(`/${mount.destination}`).replace(/(.)\/+$/, '$1'), source);
+    const source = resolve(given.bundle, mount.source);
+    sources.set(normalize(`/${mount.destination}`).replace(/(.)\/+$/, '$1'), source);
     sources.set(given.resolve(mount.destination), source);
   }
   const known = [...sources];

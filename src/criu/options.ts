@@ -4,12 +4,12 @@
  * @module
  */
 
-import { mkdirSync, statSync } from 'node:fs';
-import { isAbsolute, resolve } from 'node:path';
+import { mkdirSync, statSync } from '#files';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { isAbsolute, resolve } from '../paths.ts';
 import { CGROUP_MODE, type CriuOptions, NETWORK_LOCK } from './messages.ts';
 import { imageError } from './streams.ts';
 

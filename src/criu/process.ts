@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from '#files';
 import { errnoName, errnoText, F, FD as FD_FLAG } from '../../ffi/constants/index.ts';
 import { memfdCreate, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath, currentMachine } from '../../ffi/engine.ts';

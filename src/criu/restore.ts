@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, openSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, rmdirSync, writeFileSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { errnoText } from '../cli/present.ts';

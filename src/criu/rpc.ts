@@ -6,7 +6,7 @@
  * @module
  */
 
-import { closeSync } from 'node:fs';
+import { closeSync } from '#files';
 import { restartingSyscall } from '../../ffi/local.ts';
 import { RuntsError } from '../errors.ts';
 import { receiveDescriptors } from '../linux/socket.ts';

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync, writeFileSync } from '#files';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { InheritedDescriptor } from './messages.ts';
@@ -21,7 +21,7 @@ export const EXTERNALS = 'runts-external.json';
 
 const STREAMS = [0, 1, 2] as const;
 /** Major number of /dev/null, /dev/zero and the like. */
-const MEMORY_DEVICES = 1n;
+const MEMORY_DEVICES = 1;
 
 /** The three streams of a process. */
 export interface Streams {
@@ -39,8 +39,8 @@ export function streamsOf(pid: number, mounts: ReadonlySet<number>): Streams {
     let target = '';
     try {
       target = readlinkSync(path);
-      const stat = statSync(path, { bigint: true });
-      const isFile = stat.isFile() || (stat.isCharacterDevice() && stat.rdev >> 8n === MEMORY_DEVICES);
+      const stat = statSync(path);
+      const isFile = stat.isFile() || (stat.isCharacterDevice() && stat.rdev >> 8 === MEMORY_DEVICES);
       const mount = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
       if (isFile && mount !== undefined && !mounts.has(Number(mount))) {
         const name = `file[${Number(mount).toString(16)}:${stat.ino.toString(16)}]`;

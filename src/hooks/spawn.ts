@@ -7,7 +7,7 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from '#files';
+import { closeSync, constants, openSync } from '#files';
 import { errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
 import { duplicate, pipe, socketPair } from '../../ffi/descriptors.ts';
 import { currentMachine } from '../../ffi/engine.ts';

@@ -5,12 +5,12 @@
  */
 
 import { readFileSync, readlinkSync, realpathSync } from '#files';
-import { resolve } from 'node:path';
 import { ERRNO } from '../../ffi/constants/errno.ts';
 import { CLOSE_RANGE } from '../../ffi/constants/file.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import type { Machine } from '../../ffi/syscalls.ts';
 import { RuntsError } from '../errors.ts';
+import { resolve } from '../paths.ts';
 import { asksForLabels } from '../plan/labels.ts';
 import { copiedSources } from '../plan/symlinks.ts';
 import type { HostFacts } from '../plan/types.ts';

@@ -9,6 +9,7 @@
 import { ACCESS, AT, ERRNO, O, S } from '../../ffi/constants/index.ts';
 import type { Cell, CellValue, Label } from '../../ffi/program.ts';
 import { bytes, valueIn } from '../../ffi/program.ts';
+import { basename, dirname, normalize } from '../paths.ts';
 import type { LinuxDevice, Mount } from '../spec/types.ts';
 import { planAttach } from './mount-attributes.ts';
 import { planFileType, relativeToRoot } from './opened.ts';

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { posix } from 'node:path';
 import { ERRNO } from '../../ffi/constants/index.ts';
 import { addressOf, type Cell, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
+import { basename, dirname, resolve } from '../paths.ts';
 import type { Mount } from '../spec/types.ts';
 import { isBind, type ParsedMount } from './bind.ts';
 import { parseMountOptions, type SymlinkOptions } from './mount-options.ts';
@@ -39,7 +39,7 @@ export function copiedSources(mounts: readonly Mount[], bundle: string): string[
   return mounts
     .filter((m) => m.source && (m.options ?? []).includes('copy-symlink'))
     .filter(({ options = [] }) => parseMountOptions(options).copySymlink)
-    .map((m) => posix.resolve(bundle, m.source!));
+    .map((m) => resolve(bundle, m.source!));
 }
 
 /** Where the symlink leads that is to be made in place of this mount; undefined for one that is to be mounted. */
@@ -48,7 +48,7 @@ export function copiedSymlink(
   { mount, options }: Pick<ParsedMount, 'mount' | 'options'>,
 ): string | undefined {
   if (!options.copySymlink) return undefined;
-  return ctx.facts.links?.get(posix.resolve(ctx.options.bundle, mount.source ?? ''));
+  return ctx.facts.links?.get(resolve(ctx.options.bundle, mount.source ?? ''));
 }
 
 /** Makes a symlink; one that is there already and leads to the same is as good. */
@@ -59,7 +59,8 @@ export function planSymlink(
   to: string,
 ): void {
   const { program: p } = ctx;
-  const { dir, base } = posix.parse(`/${relativeToRoot(parsed.mount.destination)}`);
+  const path = `/${relativeToRoot(parsed.mount.destination)}`;
+  const [dir, base] = [dirname(path), basename(path)];
   root.openTarget(dir, 'folder', parsed.field);
   const [there, other, done] = [p.label('there'), p.label('other'), p.label('done')];
   p.call('symlinkat', [to, valueIn(root.target), base], { tolerate: ['EEXIST'], goto: there });
