@@ -199,6 +199,13 @@ const integerBlock =
 const patternConst = /^const pattern(\d+) = new RegExp\("(.*)", "u"\);$/gm;
 const objectTest = /(\w+(?:\.\w+)?) && typeof \1 == "object" && !Array\.isArray\(\1\)/g;
 
+/** A bound as it is meant: JSON's numbers can't hold those of 64 bits. */
+function bound(text) {
+  const power = Math.log2(Math.abs(Number(text)));
+  if (!Number.isInteger(power) || power < 53) return text;
+  return Number(text) < 0 ? `-2^${power}` : `2^${power} - 1`;
+}
+
 /** Ajv's module with its error objects replaced by `fail(path, allowed)`. */
 function compact(code, texts) {
   const schemas = Object.fromEntries(
@@ -221,7 +228,7 @@ function compact(code, texts) {
       return `fail(${where},${JSON.stringify(allowedText(keyword, params, texts))});`;
     })
     .replace(integerBlock, (_, value, path, max, min) => {
-      return `if(!(Number.isInteger(${value}) && ${value} >= ${min} && ${value} <= ${max})){\nfail(${path},"an integer from ${min} to ${max}");\n}`;
+      return `if(!(Number.isInteger(${value}) && ${value} >= ${min} && ${value} <= ${max})){\nfail(${path},"an integer from ${bound(min)} to ${bound(max)}");\n}`;
     })
     .replace(callBlock, '$1($2, $3);')
     .replace(functionHead, 'function $1(data, path){\n')

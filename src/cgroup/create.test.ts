@@ -69,7 +69,7 @@ test('a failure on the way names the level and leaves nothing', (t) => {
       assert.ok(error instanceof RuntsError);
       assert.equal(error.code, 'E_CGROUP');
       assert.equal(error.details.errno, 'ENAMETOOLONG');
-      assert.ok(error.message.startsWith(`cannot make cgroup ${root}/a/b/xxx`));
+      assert.ok(error.message.startsWith(`linux.cgroupsPath: cannot make cgroup ${root}/a/b/xxx`));
       return true;
     },
   );

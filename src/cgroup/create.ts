@@ -69,7 +69,7 @@ function makeDirectory(path: string): boolean {
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    throw cgroupError('make cgroup', path, 'mkdir', error);
+    throw cgroupError('make cgroup', path, 'mkdir', error, undefined, 'linux.cgroupsPath');
   }
 }
 

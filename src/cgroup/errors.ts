@@ -16,6 +16,8 @@ const HINTS: Record<string, string> = {
   EROFS: 'the cgroup file system is mounted read-only here',
   EAGAIN: 'the limit cgroup.max.descendants or cgroup.max.depth of a parent cgroup is reached',
   ENOENT: 'the cgroup was removed by somebody else',
+  ENOTDIR: 'a component of the path is one of the kernel’s files',
+  EEXIST: 'the kernel has a file of this name',
   EBUSY: 'processes or other cgroups are in it',
   ENOSPC: 'the kernel has no room for another cgroup',
 };
@@ -24,6 +26,7 @@ const HINTS: Record<string, string> = {
  * @param action what was attempted, e.g. `make cgroup`
  * @param syscall its name, e.g. `mkdir`
  * @param hint instead of the usual remedy for the errno
+ * @param field of the config that it comes from
  */
 export function cgroupError(
   action: string,
@@ -31,9 +34,12 @@ export function cgroupError(
   syscall: string,
   cause: unknown,
   hint?: string,
+  field?: string,
 ): RuntsError {
   const errno = errnoOf(cause);
-  return new RuntsError('E_CGROUP', `cannot ${action} ${path}: ${syscall}: ${errnoText(cause)}`, {
+  const place = field === undefined ? '' : `${field}: `;
+  return new RuntsError('E_CGROUP', `${place}cannot ${action} ${path}: ${syscall}: ${errnoText(cause)}`, {
+    field,
     syscall,
     errno,
     hint: hint ?? (errno && HINTS[errno]),

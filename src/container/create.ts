@@ -200,7 +200,7 @@ const ACTIONS: {
   console: async (creation, step) => {
     if (creation.prepared.options.consoleSocket !== undefined) {
       const { connectUnix } = await import('../linux/socket.ts');
-      creation.handed.console = connectUnix(step.path, '--console-socket');
+      creation.handed.console = connectUnix(step.path, `--console-socket: cannot connect to ${step.path}`);
     } else {
       [creation.console, creation.handed.console] = socketPair();
     }

@@ -6,7 +6,7 @@ import { execProcess, userOf } from './exec-process.ts';
 import { fakeState } from './fixture.ts';
 
 const OWN = { uid: 7, gid: 8, additionalGids: [9] };
-const id = fc.nat({ max: 0xffffffff });
+const id = fc.nat({ max: 0xfffffffe });
 
 test('every pair of ids is read as it is written', () => {
   fc.assert(
@@ -29,7 +29,7 @@ test('whatever is no plain decimal id is refused: it is never taken for root', (
   );
   fc.assert(
     fc.property(texts, (text) => {
-      const inRange = text.split(':').every((part) => Number(part) <= 0xffffffff);
+      const inRange = text.split(':').every((part) => Number(part) <= 0xfffffffe);
       if (valid.test(text) && inRange) {
         const [uid, gid] = text.split(':').map(Number);
         assert.deepEqual(userOf(OWN, text, []), { ...OWN, uid, gid: gid ?? OWN.gid });
@@ -42,6 +42,21 @@ test('whatever is no plain decimal id is refused: it is never taken for root', (
     }),
     { numRuns: 1000 },
   );
+});
+
+test('(uid_t) -1, which leaves a process root, is no id', () => {
+  for (const text of ['4294967295', '0:4294967295', '4294967296'])
+    assert.throws(() => userOf(OWN, text, []), /is no id/);
+  assert.throws(() => userOf(OWN, undefined, ['4294967295']), /is no id/);
+});
+
+test('variables and working directories that are none', () => {
+  const state = fakeState('/nowhere', 'c');
+  const given = (flags: object) => () =>
+    execProcess({ flags, operands: ['c', 'id'], global: {} } as never, state, ['id']);
+  for (const env of ['A', '=A', '']) assert.throws(given({ env: [env] }), /--env: .* is no NAME=VALUE/);
+  assert.throws(given({ cwd: 'rel' }), /--cwd: "rel": Cwd must be an absolute path/);
+  assert.deepEqual(given({ env: ['A=', 'B=c=d'] })().env?.slice(-2), ['A=', 'B=c=d']);
 });
 
 test('added capabilities are never inheritable or ambient', () => {

@@ -10,7 +10,8 @@ import { loadProcess } from '../spec/load.ts';
 import type { LinuxCapabilities, Process, User } from '../spec/types.ts';
 import type { ContainerState } from './state.ts';
 
-const MAX_ID = 2 ** 32 - 1;
+/** (uid_t) -1 means "leave as it is" to setresuid(2): the process would stay root. */
+const MAX_ID = 2 ** 32 - 2;
 
 /** The process to run. Throws E_USAGE for flags that make no sense. */
 export function execProcess(ctx: CommandContext, state: ContainerState, args: readonly string[]): Process {
@@ -28,17 +29,28 @@ export function execProcess(ctx: CommandContext, state: ContainerState, args: re
     args: [...args],
     terminal: flags.tty === true,
     consoleSize: undefined,
-    env: [...(own.env ?? []), ...list(flags.env)],
+    env: [...(own.env ?? []), ...list(flags.env).map(variable)],
     user: userOf(own.user ?? { uid: 0, gid: 0 }, flags.user, list(flags['additional-gids'])),
     capabilities: withCapabilities(own.capabilities, list(flags.cap)),
   };
-  if (typeof flags.cwd === 'string' && flags.cwd !== '') process.cwd = flags.cwd;
+  if (typeof flags.cwd === 'string' && flags.cwd !== '') process.cwd = absolute(flags.cwd);
   if (typeof flags.apparmor === 'string' && flags.apparmor !== '') process.apparmorProfile = flags.apparmor;
   if (typeof flags['process-label'] === 'string' && flags['process-label'] !== '') {
     process.selinuxLabel = flags['process-label'];
   }
   if (typeof flags['no-new-privs'] === 'boolean') process.noNewPrivileges = flags['no-new-privs'];
   return process;
+}
+
+/** @throws RuntsError E_USAGE for what would define nothing */
+function variable(entry: string): string {
+  if (entry.indexOf('=') > 0) return entry;
+  throw new RuntsError('E_USAGE', `--env: ${JSON.stringify(entry)} is no NAME=VALUE`);
+}
+
+function absolute(cwd: string): string {
+  if (cwd.startsWith('/')) return cwd;
+  throw new RuntsError('E_USAGE', `--cwd: ${JSON.stringify(cwd)}: Cwd must be an absolute path`);
 }
 
 function list(value: unknown): string[] {
@@ -73,7 +85,7 @@ function id(text: string, flag: string): number {
 
 function invalid(text: string, flag: string): RuntsError {
   return new RuntsError('E_USAGE', `${flag}: ${JSON.stringify(text)} is no id`, {
-    hint: 'ids are decimal numbers from 0 to 4294967295: UID, or UID:GID',
+    hint: 'ids are decimal numbers from 0 to 4294967294: UID, or UID:GID',
   });
 }
 

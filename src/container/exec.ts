@@ -4,13 +4,14 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from '#files';
-import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
+import { closeSync, constants, openSync, readFileSync, writeFileSync } from '#files';
+import { AT, ERRNO, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
 import { assetPath } from '../../ffi/engine.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
+import type { Report } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { image } from '../../ffi/tape.ts';
 import { TapeWriter } from '../../ffi/tape-writer.ts';
@@ -78,7 +79,10 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     if (options.process.terminal === true) {
       if (options.consoleSocket !== undefined) {
         const { connectUnix } = await import('../linux/socket.ts');
-        handed.console = connectUnix(options.consoleSocket, '--console-socket');
+        handed.console = connectUnix(
+          options.consoleSocket,
+          `--console-socket: cannot connect to ${options.consoleSocket}`,
+        );
       } else [console, handed.console] = socketPair();
     }
     const seccomp = await containerFilter(state);
@@ -157,7 +161,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       reapExecutor(pid);
     }
     // A process that dies without a word was killed, mostly with all of its container: then init's end is near too.
-    if (error instanceof Unexpected && error.report === null)
+    if (error instanceof Unexpected && tellsOfTheEnd(error.report))
       poll([{ fd: init, events: POLL.IN }], INIT_END_MS);
     if (!stillAlive(state)) throw stoppedError(error);
     if (!(error instanceof Unexpected)) throw error;
@@ -170,6 +174,11 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     closeSync(init);
     channel?.close();
   }
+}
+
+/** Init has no namespaces to join any more a moment before it is dead. */
+function tellsOfTheEnd(report: Report | null): boolean {
+  return report === null || (report.type === 'fail' && report.errno === ERRNO.ESRCH);
 }
 
 /** What a process in a user namespace has no right to set for itself. */

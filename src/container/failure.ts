@@ -82,10 +82,10 @@ function commandFailure(command: string, op: Op, errno: string, words: string): 
       : errno === 'ENOEXEC'
         ? 'made for another machine, or a script without #! line'
         : errno === 'EACCES'
-          ? op.kind === 'fail'
-            ? 'it is a folder'
-            : 'not executable for the container’s user, or on a mount with noexec'
-          : undefined;
+          ? 'not executable for the container’s user, or on a mount with noexec'
+          : errno === 'E2BIG'
+            ? 'process.args and process.env together may take a quarter of RLIMIT_STACK, 6 MiB at most, and each string 128 KiB'
+            : undefined;
   const name = command.includes('/') ? `exec ${command}` : `exec: ${JSON.stringify(command)}`;
   return new RuntsError('E_EXEC', `unable to start container process: ${name}: ${words}`, {
     field: 'process.args[0]',

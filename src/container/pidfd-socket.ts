@@ -20,7 +20,7 @@ export function sendPidfd(path: string, pid: number, kind: 'standard' | 'setns')
   if (pidfd === undefined) throw new RuntsError('E_INIT', `--pidfd-socket: process ${pid} is gone`);
   let socket = -1;
   try {
-    socket = connectUnix(path, '--pidfd-socket');
+    socket = connectUnix(path, `--pidfd-socket: cannot connect to ${path}`);
     sendDescriptors(socket, new TextEncoder().encode(kind), [pidfd], '--pidfd-socket');
   } finally {
     if (socket >= 0) closeSync(socket);

@@ -86,6 +86,10 @@ export function planProcess(
   if (user.uid !== 0 || user.gid !== 0) planNotDumpable(program);
   planWorkingDirectory(ctx, process.cwd);
   program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
+  (process.env ?? []).forEach((entry, i) => {
+    if (entry.indexOf('=') <= 0)
+      ctx.warnings.push(`process.env[${i}]: ${JSON.stringify(entry)} is no NAME=VALUE: ignored`);
+  });
   const env = environment(process.env ?? [], ctx.facts.passwd, user.uid);
   const name = process.args?.[0] ?? '';
   const command = planLookup(ctx, candidates(name, env), name.includes('/'));

@@ -35,7 +35,7 @@ export function unified(files: Readonly<Record<string, string>>): Write[] {
     if (RESERVED.includes(file)) {
       throw invalidKey(
         field,
-        `unified resource ${JSON.stringify(file)} can't be set: the runtime uses it itself`,
+        `${field}: unified resource ${JSON.stringify(file)} can't be set: the runtime uses it itself`,
       );
     }
     const lines = text.split('\n').filter((line) => line !== '');

@@ -34,6 +34,42 @@ test('ociVersion: every 1.x', () => {
   );
 });
 
+test('paths that are longer than the kernel takes', () => {
+  const allowed = 'expected a path of at most 4095 bytes, with names of at most 255';
+  const long = `/${'x'.repeat(256)}`;
+  const wide = `/${'ü'.repeat(128)}`;
+  const deep = '/x'.repeat(2048);
+  for (const path of [long, wide, deep]) {
+    const found = messages((s) => {
+      s.process.cwd = path;
+      s.mounts = [{ destination: path, type: 'tmpfs' }];
+      s.linux.maskedPaths = ['/proc/kcore', path];
+      s.linux.devices = [{ path, type: 'c', major: 1, minor: 3 }];
+    });
+    assert.deepEqual(
+      found.map((text) => text.split(': ')[0]),
+      ['process.cwd', 'mounts[0].destination', 'linux.maskedPaths[1]', 'linux.devices[0].path'],
+    );
+    for (const text of found) assert.ok(text.includes(allowed), text);
+  }
+  for (const path of [`/${'x'.repeat(255)}`, `/${'ü'.repeat(127)}`, '/x'.repeat(2047)])
+    assertViolations(changed((s) => Object.assign(s.process!, { cwd: path })));
+});
+
+test('device numbers that the kernel would cut off, and more groups than it takes', () => {
+  assert.deepEqual(
+    messages((s) => (s.linux.devices = [{ path: '/dev/x', type: 'b', major: 4096, minor: 1048576 }])),
+    [
+      'linux.devices[0].major: expected a number of at most 4095, found 4096',
+      'linux.devices[0].minor: expected a number of at most 1048575, found 1048576',
+    ],
+  );
+  assert.deepEqual(
+    messages((s) => (s.process.user = { uid: 0, gid: 0, additionalGids: new Array(65537).fill(5) })),
+    ['process.user.additionalGids: expected at most 65536 entries, found an array'],
+  );
+});
+
 test('namespaces', () => {
   assert.deepEqual(
     messages((s) => s.linux.namespaces.push({ type: 'pid', path: '/proc/1/ns/pid' })),

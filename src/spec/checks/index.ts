@@ -9,6 +9,7 @@ import { generalChecks } from './general.ts';
 import { mappingChecks } from './mappings.ts';
 import { mountChecks } from './mounts.ts';
 import { namespaceChecks } from './namespaces.ts';
+import { pathChecks } from './paths.ts';
 import { processChecks } from './process.ts';
 import { resourceChecks } from './resources.ts';
 import { schedulingChecks } from './scheduling.ts';
@@ -18,6 +19,7 @@ import type { Check } from './types.ts';
 
 export const CHECKS: readonly Check[] = [
   ...generalChecks,
+  ...pathChecks,
   ...mountChecks,
   ...processChecks,
   ...schedulingChecks,

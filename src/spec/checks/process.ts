@@ -5,6 +5,8 @@ import { createsNamespace } from './types.ts';
 
 /** (uid_t) -1 means "leave as it is" to setresuid(2) and chown(2): the process would stay root. */
 const NO_ID = 0xffffffff;
+/** NGROUPS_MAX, setgroups(2). */
+const MAX_GROUPS = 65536;
 /** struct winsize. */
 const CONSOLE_LIMIT = 0xffff;
 
@@ -47,6 +49,10 @@ export const processChecks: readonly Check[] = [
         if (id !== NO_ID) return;
         report({ path: `process.user.${name}`, found: id, allowed: `an integer from 0 to ${NO_ID - 1}` });
       };
+      if ((user.additionalGids?.length ?? 0) > MAX_GROUPS) {
+        const allowed = `at most ${MAX_GROUPS} entries`;
+        report({ path: 'process.user.additionalGids', found: user.additionalGids, allowed });
+      }
       check('uid', user.uid);
       check('gid', user.gid);
       user.additionalGids?.forEach((id, i) => {
