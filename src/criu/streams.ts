@@ -9,7 +9,10 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, statSync, writeFileSync } from '#files';
+import { readFileSync, readlinkSync, writeFileSync } from '#files';
+import { AT, S, STATX } from '../../ffi/constants/index.ts';
+import { syscall } from '../../ffi/local.ts';
+import { nativeBytes } from '../../ffi/native.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { InheritedDescriptor } from './messages.ts';
@@ -39,11 +42,10 @@ export function streamsOf(pid: number, mounts: ReadonlySet<number>): Streams {
     let target = '';
     try {
       target = readlinkSync(path);
-      const stat = statSync(path);
-      const isFile = stat.isFile() || (stat.isCharacterDevice() && stat.rdev >> 8 === MEMORY_DEVICES);
+      const inode = fileInode(path);
       const mount = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
-      if (isFile && mount !== undefined && !mounts.has(Number(mount))) {
-        const name = `file[${Number(mount).toString(16)}:${stat.ino.toString(16)}]`;
+      if (inode !== undefined && mount !== undefined && !mounts.has(Number(mount))) {
+        const name = `file[${Number(mount).toString(16)}:${inode.toString(16)}]`;
         streams.files[name] ??= fd;
       }
     } catch (error) {
@@ -52,6 +54,16 @@ export function streamsOf(pid: number, mounts: ReadonlySet<number>): Streams {
     streams.descriptors.push(target);
   }
   return streams;
+}
+
+/** The number of a file, or of a device like /dev/null: all 64 bits, of which overlayfs uses the uppermost. */
+function fileInode(path: string): bigint | undefined {
+  // struct statx: mode at 28, ino at 32, rdev_major at 128
+  const statx = new DataView(nativeBytes(256).buffer);
+  syscall('statx', [AT.FDCWD, path, 0, STATX.TYPE | STATX.INO, new Uint8Array(statx.buffer)]);
+  const type = statx.getUint16(28, true) & S.IFMT;
+  const isDevice = type === S.IFCHR && statx.getUint32(128, true) === MEMORY_DEVICES;
+  return type === S.IFREG || isDevice ? statx.getBigUint64(32, true) : undefined;
 }
 
 /** The content of {@link EXTERNALS}. */
