@@ -156,7 +156,7 @@ async function carryOn(creation: Creation, restore: Restore, limits: readonly Ho
     criu = await begin();
     const opts = restoreOptions(creation, restore, { criu, numbers, images, work });
     log.debug(() => `criu ${criu!.version}: ${JSON.stringify(opts)}`);
-    await haveRestored(creation, restore, criu, opts, limits);
+    await requestRestore(creation, restore, criu, opts, limits);
   } finally {
     criu?.end();
     // Reaped: its number may be another's by now.
@@ -259,7 +259,7 @@ function resolveIn(rootfs: string, path: string): string {
   }
 }
 
-async function haveRestored(
+async function requestRestore(
   creation: Creation,
   { flags }: Restore,
   criu: Criu,

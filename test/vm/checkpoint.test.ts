@@ -268,6 +268,24 @@ it('mounts from the host come from where the config says, nested ones and behind
   assert.match(stdout, /^deepotherafterafterkept\nro\n\d+\n0\nro\n$/);
 });
 
+it('on a host whose mounts are shared, as systemd has them', async (t) => {
+  spawnSync('mount', ['--make-rshared', '/']);
+  t.after(() => spawnSync('mount', ['--make-rprivate', '/']));
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'file'), 'shared');
+  for (const propagation of [[], ['rprivate'], ['rslave']]) {
+    const options = ['rbind', ...propagation];
+    const bundle = counter(t, {
+      config: (spec) => {
+        spec.mounts.push({ destination: '/data', type: 'bind', source: folder, options });
+      },
+    });
+    const saved = await save(t, runtime, bundle);
+    await goesOn(saved, bundle);
+    assert.equal(saved.s.ok(['exec', saved.id, 'cat', '/data/file']), 'shared');
+  }
+});
+
 it('--work-path: logs are there, and the images elsewhere', async (t) => {
   const work = join(temporaryFolder(t), 'work');
   const bundle = counter(t);
@@ -525,6 +543,7 @@ it('folders that can’t be used', async (t) => {
     assert.equal(s.state(id).status, 'running');
     await countsBeyond(bundle, countOf(bundle));
   }
+  s.ok(['delete', '--force', id]);
   const { code, output } = s.restore(bundle, { flags: ['--image-path', join(folder, 'none')] });
   assert.equal(code, 1);
   assert.match(output(), /open .*none\/descriptors\.json: no such file or directory/);
