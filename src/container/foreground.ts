@@ -10,7 +10,7 @@ import { RuntsError } from '../errors.ts';
 import { type CaughtSignals, exitCodeOf } from '../terminal/signals.ts';
 import type { Created } from './create.ts';
 import { destroy, runPoststop } from './destroy.ts';
-import { lockContainer } from './lock.ts';
+import { type Lock, lockContainer } from './lock.ts';
 import { stateDirectory, stateExists } from './state.ts';
 
 /** What is waited for: a child of this process. */
@@ -74,7 +74,14 @@ async function startRelay(console: number): Promise<{ finish: () => Promise<void
 async function remove(created: Created): Promise<void> {
   const { state } = created;
   if (!stateExists(state.rootPath, state.id)) return;
-  const lock = lockContainer(stateDirectory(state.rootPath, state.id));
+  let lock: Lock;
+  try {
+    lock = lockContainer(stateDirectory(state.rootPath, state.id));
+  } catch (error) {
+    // Whoever held the lock, `checkpoint` for instance, has removed it.
+    if (error instanceof RuntsError && error.code === 'E_NOT_FOUND') return;
+    throw error;
+  }
   try {
     await destroy(state.rootPath, state.id, state);
   } finally {

@@ -6,11 +6,12 @@
  */
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -28,6 +29,7 @@ import {
   type Session,
   session,
   temporaryFolder,
+  uniqueId,
 } from '../harness/index.ts';
 import { COUNT, counter, countOf, countsBeyond, criuSkip } from '../support/checkpoint.ts';
 import { consoleSocket, Master } from '../support/console.ts';
@@ -417,12 +419,29 @@ it('in a user namespace, with a seccomp filter', async (t) => {
 
 it('in the foreground: signals and the exit code are the container’s', async (t) => {
   const bundle = counter(t, { script: `trap 'exit 42' TERM; ${COUNT}` });
-  const { s, id, images, count } = await save(t, runtime, bundle);
-  const child = s.spawn(['restore', '--bundle', bundle.path, '--image-path', images, id]);
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const s = session(t, runtime);
+  const folder = temporaryFolder(t);
+  const [images, id] = [join(folder, 'images'), uniqueId()];
+  /** With files, as half of a socket pair can't be saved. */
+  const foreground = (...args: string[]): { child: ChildProcess; ended: Promise<number | null> } => {
+    const [file, ...first] = runtime.command as [string, ...string[]];
+    const output = openSync(join(folder, 'output'), 'a');
+    const child = spawn(file, [...first, '--root', s.root, ...args, '--bundle', bundle.path, id], {
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    t.after(() => child.kill('SIGKILL'));
+    return { child, ended: new Promise((resolve) => child.on('exit', resolve)) };
+  };
+  const first = foreground('run');
+  await countsBeyond(bundle, 2);
+  s.ok(['checkpoint', '--image-path', images, id]);
+  assert.equal(await first.ended, 137, readFileSync(join(folder, 'output'), 'utf8'));
+  const count = countOf(bundle);
+  const second = foreground('restore', '--image-path', images);
   await countsBeyond(bundle, count);
-  child.kill('SIGTERM');
-  assert.equal(await ended, 42);
+  second.child.kill('SIGTERM');
+  assert.equal(await second.ended, 42, readFileSync(join(folder, 'output'), 'utf8'));
   await s.waitFor(id, 'gone');
 });
 
