@@ -44,19 +44,12 @@ test('one round of crun and of a runtime that lacks a command', { skip }, () => 
   );
   const json = join(folder, 'r.json');
   const svg = join(folder, 'r.svg');
+  const scaling = join(folder, 's.svg');
   const result = bench(
     ...['--rounds', '1', '--warmup', '0', '--profile', 'default', '--fleet', '3x2'],
     ...['--mounts', '2', '--others', '2,3', '--no-syscalls'],
-    ...[
-      '--runtimes',
-      `crun,lacking=${lacking},floor`,
-      '--also',
-      'absent=/no/such/runtime',
-      '--json',
-      json,
-      '--svg',
-      svg,
-    ],
+    ...['--runtimes', `crun,lacking=${lacking},floor`, '--also', 'absent=/no/such/runtime'],
+    ...['--json', json, '--svg', svg, '--scaling-svg', scaling],
   );
   assert.equal(result.status, 0, result.stderr);
   const results = JSON.parse(readFileSync(json, 'utf8')) as Results;
@@ -86,6 +79,7 @@ test('one round of crun and of a runtime that lacks a command', { skip }, () => 
   assert.equal(memory?.created.processes, 1);
   assert.ok((memory?.created.pssKB ?? 0) > 0);
   assert.match(readFileSync(svg, 'utf8'), /^<svg /);
+  assert.match(readFileSync(scaling, 'utf8'), /by other containers on the host/);
   assert.match(result.stdout, /run \(default config\)/);
   const listing = spawnSync('find', ['/sys/fs/cgroup', '-maxdepth', '3', '-name', 'runts-bench-*'], {
     encoding: 'utf8',
