@@ -25,8 +25,8 @@ import { cgroupOf } from './tasks.ts';
 
 const MiB = 1024 * 1024;
 
-/** Needs more memory than any limit here: busybox sort keeps its input. */
-const GREEDY = ['sh', '-c', 'yes 0123456789012345678901234567890123456789 | sort > /dev/null'];
+/** Fills more memory than any limit here allows, at once. */
+const GREEDY = ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=128M', 'count=1'];
 
 /** A file of the cgroup of a container's process. */
 function limit(pid: number, name: string): string {
@@ -281,8 +281,7 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
     name: 'CRI container: OOMKilled',
     async run(box) {
       const resources = { memory_limit_in_bytes: 16 * MiB };
-      const command = ['sort', '/dev/zero'];
-      const id = await runContainer(box, await runPod(box), command, { resources });
+      const id = await runContainer(box, await runPod(box), GREEDY, { resources });
       const { exit_code } = await waitForExit(box, id);
       assert.equal(exit_code, 137);
       await waitUntil('the reason', async () => (await containerStatus(box, id)).reason === 'OOMKilled');

@@ -28,23 +28,27 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
   const earlier = readPart(name)?.data as Kept | undefined;
   const cells: Record<string, Cells[string]> = {};
   const versions: Record<string, string> = { ...earlier?.versions };
+  // After each case: in the VM all of them take long, and a run may be ended.
+  const keep = (): void => {
+    const names = engine.cases.map((one) => one.name);
+    const kept: Kept = { versions, cells: mergeCells(names, earlier?.cells ?? {}, cells) };
+    writePart({
+      name,
+      title: `${engine.title}, ${place === 'vm' ? 'in the VM' : 'on a host'}`,
+      counts: countsOf(engine.title, place, kept.cells),
+      text: resultText(engine, place, kept),
+      data: kept,
+    });
+  };
   for (const runtime of runtimes) {
     versions[runtime.name] = versionOf(runtime.path) || runtime.name;
     await runOutside(engine, runtime, options, (line) => {
       if (line.version !== undefined) versions[engine.name] = line.version;
       if (line.case === undefined || line.outcome === undefined) return;
       cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
+      keep();
     });
   }
-  const names = engine.cases.map((one) => one.name);
-  const kept: Kept = { versions, cells: mergeCells(names, earlier?.cells ?? {}, cells) };
-  writePart({
-    name,
-    title: `${engine.title}, ${place === 'vm' ? 'in the VM' : 'on a host'}`,
-    counts: countsOf(engine.title, place, kept.cells),
-    text: resultText(engine, place, kept),
-    data: kept,
-  });
   process.stdout.write(`${cellTable(engine, cells)}\n`);
   const wrong = complaints(engine, cells);
   for (const line of wrong) process.stdout.write(`${line}\n`);
