@@ -134,7 +134,11 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
     async run(box) {
       let id = '';
       const topics = withEvents(box, 'tasks/oom', () => {
-        id = detach(box, ['--memory-limit', String(16 * MiB)], ['sh', '-c', `${GREEDY[2]}; exec sleep 600`]);
+        id = detach(
+          box,
+          ['--memory-limit', String(16 * MiB)],
+          ['sh', '-c', `${GREEDY.join(' ')}; exec sleep 600`],
+        );
       });
       assert.ok(topics.includes('/tasks/oom'));
       ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', id]);
