@@ -4,10 +4,10 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync, writeFileSync } from '#files';
+import { closeSync, constants, openSync } from '#files';
 import { AT, ERRNO, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
-import { assetPath } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
@@ -119,7 +119,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     channel = new Channel(sync);
     const { numbers, fds, keep } = planDescriptors(handed, options.preserveFds);
     const tape = program.finish({ fds: numbers, reportFd: numbers.sync! });
-    const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds, keep });
+    const executor = spawnExecutor({ image: image(executorFile(), tape), fds, keep });
     for (const name of Object.keys(handed)) {
       if (name !== 'init') closeSync(handed[name]!);
     }

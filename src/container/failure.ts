@@ -82,7 +82,9 @@ function commandFailure(command: string, op: Op, errno: string, words: string): 
       : errno === 'ENOEXEC'
         ? 'made for another machine, or a script without #! line'
         : errno === 'EACCES'
-          ? 'not executable for the container’s user, or on a mount with noexec'
+          ? op.kind === 'fail'
+            ? 'it is a folder'
+            : 'not executable for the container’s user, or on a mount with noexec'
           : errno === 'E2BIG'
             ? 'process.args and process.env together may take a quarter of RLIMIT_STACK, 6 MiB at most, and each string 128 KiB'
             : undefined;

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { closeSync, constants, openSync, readFileSync } from '#files';
+import { closeSync, constants, openSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { assetPath, currentMachine } from '../../ffi/engine.ts';
+import { currentMachine } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
@@ -114,7 +115,7 @@ function spawnInside(
     const { numbers, fds } = planDescriptors(handed, 0);
     const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.sync! });
     const executor = spawnExecutor({
-      image: image(readFileSync(assetPath('executor')), tape),
+      image: image(executorFile(), tape),
       fds: [...pipes.theirs, ...fds],
       name: 'runts-hook',
     });

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { closeSync, readFileSync } from '#files';
+import { closeSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { assetPath } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
@@ -100,7 +100,7 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
     channel = new Channel(sync, (report) => initFailure(report, plan.program, []));
     const { numbers, fds } = planDescriptors(handed, 0);
     const tape = assemble(plan.program, { machine: facts.machine, fds: numbers, reportFd: numbers.sync! });
-    const executor = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds });
+    const executor = spawnExecutor({ image: image(executorFile(), tape), fds });
     closeSync(handed.sync);
     delete handed.sync;
     let pid = 0;

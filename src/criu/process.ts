@@ -7,7 +7,8 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from '#files';
 import { errnoName, errnoText, F, FD as FD_FLAG } from '../../ffi/constants/index.ts';
 import { memfdCreate, socketPair } from '../../ffi/descriptors.ts';
-import { assetPath, currentMachine } from '../../ffi/engine.ts';
+import { currentMachine } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import type { ExitStatus } from '../../ffi/processes.ts';
 import { Program, stringArray } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
@@ -113,7 +114,7 @@ export function startCriu({ prepare, handed = {}, streams }: CriuStart): Startin
     planStart(program, file, numbers.swrk!, { prepare, streams });
     const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.sync! });
     const pid = spawnExecutor({
-      image: image(readFileSync(assetPath('executor')), tape),
+      image: image(executorFile(), tape),
       fds: streams ? own : [...own, ...standard],
       name: 'runts-criu',
     });

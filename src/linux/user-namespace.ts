@@ -4,10 +4,11 @@
  * @module
  */
 
-import { closeSync, openSync, readFileSync } from '#files';
+import { closeSync, openSync } from '#files';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { assetPath, currentMachine } from '../../ffi/engine.ts';
+import { currentMachine } from '../../ffi/engine.ts';
+import { executorFile } from '../../ffi/executor-file.ts';
 import { addressOf, handed, Program } from '../../ffi/program.ts';
 import { readReport } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
@@ -37,7 +38,7 @@ export async function makeUserNamespace(
     fds: numbers,
     reportFd: numbers.sync,
   });
-  const pid = spawnExecutor({ image: image(readFileSync(assetPath('executor')), tape), fds });
+  const pid = spawnExecutor({ image: image(executorFile(), tape), fds });
   closeSync(theirs);
   try {
     const report = readReport(ours);
