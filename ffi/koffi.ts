@@ -10,6 +10,7 @@
 import { fstatSync, readlinkSync } from 'node:fs';
 import { errnoOf, RuntsError } from '../src/errors.ts';
 import { assetPath, installationError } from './engine.ts';
+import { putIntegersInJavaScript } from './integers.ts';
 import type { Declarations, Native, NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
 import { nativeBytes } from './native.ts';
 
@@ -27,6 +28,9 @@ interface Koffi {
   address(array: NativeArray): bigint;
   errno(): number;
 }
+
+/** Whether a string with a NUL byte is refused below, with EINVAL. */
+export const CHECKS_STRINGS: boolean = false;
 
 let loaded: Koffi | undefined;
 const libraries = new Map<string | null, Library>();
@@ -172,3 +176,5 @@ function inherits(fd: number): boolean {
     throw error;
   }
 }
+
+export const putIntegers = putIntegersInJavaScript;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { CHECKS_STRINGS } from '#native';
 import type { ErrorCode } from '../src/errors.ts';
 import { RuntsError } from '../src/errors.ts';
 import { ERRNO, errnoName, errnoText } from './constants/errno.ts';
@@ -15,7 +16,7 @@ import type { NativeArg } from './native.ts';
 import { callKernel } from './native.ts';
 import type { Arg } from './program.ts';
 import type { Machine, SyscallName } from './syscalls.ts';
-import { syscallNumber } from './syscalls.ts';
+import { SYSCALLS } from './syscalls.ts';
 
 /** What an error says beside the call itself. */
 export interface FailureContext {
@@ -38,8 +39,13 @@ let machine: Machine | undefined;
  */
 export function trySyscall(name: SyscallName, args: readonly NativeArg[]): number {
   machine ??= currentMachine();
-  for (let index = 0; index < args.length; index++) refuseNul(name, args[index]!);
-  return callKernel(syscallNumber(name, machine), args);
+  if (CHECKS_STRINGS) {
+    const result = callKernel(SYSCALLS[name][machine], args);
+    if (result === -ERRNO.EINVAL) refuseNuls(name, args);
+    return result;
+  }
+  refuseNuls(name, args);
+  return callKernel(SYSCALLS[name][machine], args);
 }
 
 /**
@@ -108,6 +114,10 @@ function formatCall(name: SyscallName, args: readonly NativeArg[]): string {
   });
   const types = parameters(name, symbolic);
   return `${name}(${symbolic.map((arg, index) => formatArg(arg, types[index]?.[1] ?? 'int', { brief: true })).join(', ')})`;
+}
+
+function refuseNuls(name: SyscallName, args: readonly NativeArg[]): void {
+  for (let index = 0; index < args.length; index++) refuseNul(name, args[index]!);
 }
 
 /** C would take a string with a NUL byte for a shorter one. */

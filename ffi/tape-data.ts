@@ -31,6 +31,8 @@ export class DataPool {
   private joined = '';
 
   private blobs = new Int32Array(512);
+  /** Length of `blobs`. */
+  private room = 512;
   /** Used length of `blobs`, in 32-bit words; always even. */
   private blobLength = 0;
   /** Offset among the blobs, in bytes. */
@@ -127,8 +129,9 @@ export class DataPool {
 
   private reserve(words: number): void {
     this.blobLength += words;
-    if (this.blobLength <= this.blobs.length) return;
-    const bigger = new Int32Array(Math.max(this.blobLength, 2 * this.blobs.length));
+    if (this.blobLength <= this.room) return;
+    this.room = Math.max(this.blobLength, 2 * this.room);
+    const bigger = new Int32Array(this.room);
     bigger.set(this.blobs);
     this.blobs = bigger;
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { putIntegers } from '#native';
 import { RuntsError } from '../src/errors.ts';
 import {
   ARG,
@@ -80,6 +81,24 @@ const TARGET_WORD = OP.TARGET / 4;
 const ERRNOS_WORD = OP.ERRNOS / 4;
 const NO_OPTIONS: OpOptions = {};
 
+/** Words that most tapes need. */
+const ROOM = HEADER_WORDS + 384 * OP_WORDS;
+
+/** By machine and name: system call number << 16 | number of parameters; -1 for one that the machine lacks. */
+const NUMBERS: Readonly<Record<Machine, Readonly<Record<SyscallName, number>>>> = {
+  x64: numbersOf('x64'),
+  arm64: numbersOf('arm64'),
+};
+
+function numbersOf(machine: Machine): Record<SyscallName, number> {
+  const numbers: Partial<Record<SyscallName, number>> = {};
+  for (const name of Object.keys(SYSCALLS) as SyscallName[]) {
+    const { [machine]: number, parameters } = SYSCALLS[name];
+    numbers[name] = number < 0 ? -1 : (number << 16) | Object.keys(parameters).length;
+  }
+  return numbers as Record<SyscallName, number>;
+}
+
 /**
  * Writes operations straight into a tape, for a program that is performed and not read: a {@link Program} with the same
  * operations gives the same bytes by {@link assemble}.
@@ -88,11 +107,12 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   readonly cells: Cell[];
   private readonly machine: Machine;
   /** Header and operations as 32-bit words: everything in them is little endian, and so are the machines. */
-  private words = new Int32Array(HEADER_WORDS + 384 * OP_WORDS);
+  private words = new Int32Array(ROOM);
+  /** Length of `words`: to ask a typed array for its own is slow in QuickJS. */
+  private room = ROOM;
   private count = 0;
   private readonly data = new DataPool(this);
-  /** System call number << 16 | number of parameters. */
-  private readonly syscalls = new Map<SyscallName, number>();
+  private readonly syscalls: Readonly<Record<SyscallName, number>>;
   /** Words that are to hold the index of a label that was not placed yet. */
   private readonly open: { at: number; label: Label }[] = [];
   /** Words that are to hold the number of a descriptor. */
@@ -104,6 +124,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   /** @param cells - those that the operations use, of a program that is there already */
   constructor(machine: Machine, cells: Cell[] = []) {
     this.machine = machine;
+    this.syscalls = NUMBERS[machine];
     this.cells = cells;
   }
 
@@ -133,7 +154,8 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   call<N extends SyscallName>(name: N, args: SyscallArgs<N>, options: OpOptions = NO_OPTIONS): void {
     const at = this.begin(name);
     const { words } = this;
-    const syscall = this.syscalls.get(name) ?? this.lookUp(name);
+    const syscall = this.syscalls[name];
+    if (syscall < 0) throw new RuntsError('E_UNSUPPORTED', `${this.machine} has no system call ${name}`);
     words[at] = KIND.SYSCALL | (syscall & ~0xffff);
     const { store, tolerate } = options;
     if (store !== undefined) words[at + STORE_WORD] = this.cellOffset(store, 0, 8) + 1;
@@ -272,8 +294,9 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   private begin(name: string): number {
     this.name = name;
     const at = HEADER_WORDS + this.count++ * OP_WORDS;
-    if (at + OP_WORDS > this.words.length) {
-      const bigger = new Int32Array(2 * this.words.length);
+    if (at + OP_WORDS > this.room) {
+      this.room *= 2;
+      const bigger = new Int32Array(this.room);
       bigger.set(this.words);
       this.words = bigger;
     }
@@ -291,19 +314,17 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
     const { words } = this;
     if (args.length > arity) throw this.mistake(`takes ${arity} arguments, not ${args.length}`);
     let kinds = 0;
-    let word = at + ARG_WORD;
-    for (let k = 0; k < args.length; k++, word += 2) {
+    // Most arguments are integers, and written by that.
+    for (let rest = putIntegers(words, at + ARG_WORD, args); rest !== 0; rest >>= 3) {
+      const k = (rest & 7) - 1;
       const arg = args[k]!;
-      if (typeof arg === 'number') {
-        if ((arg | 0) !== arg) this.writeInteger(words, word, arg);
-        else if (arg !== 0) {
-          words[word] = arg;
-          if (arg < 0) words[word + 1] = -1;
-        }
-      } else if (typeof arg === 'string') {
+      const word = at + ARG_WORD + 2 * k;
+      if (typeof arg === 'string') {
         words[word] = this.data.string(arg, word);
         kinds |= ARG.DATA << (2 * k);
-      } else if (arg !== null) {
+      } else if (typeof arg === 'number') {
+        this.writeInteger(words, word, arg);
+      } else {
         kinds |= this.reference(word, arg) << (2 * k);
       }
     }
@@ -344,16 +365,6 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
     if (offset !== 0 && !(offset > 0 && offset % width === 0 && offset + width <= ((cell.size + 7) & ~7)))
       throw this.mistake(`uses byte ${offset} of the cell ${cell.name}, which has ${cell.size}`);
     return cell.offset + offset;
-  }
-
-  private lookUp(name: SyscallName): number {
-    const { [this.machine]: nr, parameters } = SYSCALLS[name];
-    if (nr < 0) throw new RuntsError('E_UNSUPPORTED', `${this.machine} has no system call ${name}`);
-    let arity = 0;
-    for (const _ in parameters) arity++;
-    const syscall = (nr << 16) | arity;
-    this.syscalls.set(name, syscall);
-    return syscall;
   }
 
   /** The errnos that are no failure, and where the program goes on after one. */

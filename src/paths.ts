@@ -11,6 +11,8 @@ export function isAbsolute(path: string): boolean {
 /** Without `.`, `..` and repeated slashes as far as the text alone allows; a slash at the end stays. `.` for nothing. */
 export function normalize(path: string): string {
   if (path === '') return '.';
+  // Most are clean: nothing is to be done to a path without `//` and components that begin with a dot.
+  if (path[0] !== '.' && !path.includes('//') && !path.includes('/.')) return path;
   const absolute = isAbsolute(path);
   const names: string[] = [];
   for (const name of path.split('/')) {

@@ -248,6 +248,7 @@ struct arguments {
   long values[MAX_ARGS];
   const char *strings[MAX_ARGS];
   int count;
+  int refused; /* a string has a NUL byte */
 };
 
 static int take_argument(JSContext *ctx, struct arguments *to, JSValueConst value) {
@@ -275,6 +276,8 @@ static int take_argument(JSContext *ctx, struct arguments *to, JSValueConst valu
       if (text == NULL) return -1;
       no_surrogates((uint8_t *)text, length);
       to->strings[to->count] = text;
+      /* C would take it for a shorter one. */
+      if (memchr(text, 0, length) != NULL) to->refused = 1;
       *slot = (long)text;
       break;
     }
@@ -317,18 +320,18 @@ static int take_list(JSContext *ctx, struct arguments *to, JSValueConst list, in
   return 0;
 }
 
-/* syscall(number, arguments): the result, or the negative errno */
+/* syscall(number, arguments): the result, or the negative errno; EINVAL for a string with a NUL byte */
 static JSValue js_syscall(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  struct arguments args = {.count = 0};
-  memset(args.values, 0, sizeof args.values);
+  struct arguments args;
+  memset(&args, 0, sizeof args);
   int number;
   if (JS_ToInt32(ctx, &number, argv[0]) < 0 || take_list(ctx, &args, argv[1], 6) < 0) {
     release_arguments(ctx, &args);
     return JS_EXCEPTION;
   }
   long *v = args.values;
-  long result = syscall(number, v[0], v[1], v[2], v[3], v[4], v[5]);
+  long result = args.refused ? -EINVAL : syscall(number, v[0], v[1], v[2], v[3], v[4], v[5]);
   if (result == -1) result = -errno;
   release_arguments(ctx, &args);
   return JS_NewInt64(ctx, result);
@@ -362,8 +365,8 @@ static JSValue js_symbol(JSContext *ctx, JSValueConst self, int argc, JSValueCon
  */
 static JSValue js_call(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
-  struct arguments args = {.count = 0};
-  memset(args.values, 0, sizeof args.values);
+  struct arguments args;
+  memset(&args, 0, sizeof args);
   int64_t address;
   int width;
   if (JS_ToInt64(ctx, &address, argv[0]) < 0 || JS_ToInt32(ctx, &width, argv[1]) < 0 ||
@@ -385,6 +388,30 @@ static JSValue js_address(JSContext *ctx, JSValueConst self, int argc, JSValueCo
   size_t length;
   uint8_t *bytes = bytes_of(ctx, argv[0], &length);
   return bytes == NULL ? JS_EXCEPTION : JS_NewBigUint64(ctx, (uint64_t)bytes);
+}
+
+/* putIntegers(words, at, args), see integers.ts */
+static JSValue js_put_integers(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  size_t length;
+  int32_t *words = (int32_t *)bytes_of(ctx, argv[0], &length);
+  int at, count = 0, others = 0;
+  JSValue size = JS_GetPropertyStr(ctx, argv[2], "length");
+  if (words == NULL || JS_ToInt32(ctx, &at, argv[1]) < 0 || JS_ToInt32(ctx, &count, size) < 0) return JS_EXCEPTION;
+  if (at < 0 || count > 6 || ((size_t)at + 2 * (size_t)count) * 4 > length)
+    return JS_ThrowRangeError(ctx, "word %d of %lu bytes", at, (unsigned long)length);
+  for (int k = count - 1; k >= 0; k--) {
+    JSValue value = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)k);
+    int tag = JS_VALUE_GET_TAG(value);
+    if (tag == JS_TAG_INT) {
+      words[at + 2 * k] = JS_VALUE_GET_INT(value);
+      words[at + 2 * k + 1] = JS_VALUE_GET_INT(value) < 0 ? -1 : 0;
+    } else if (tag != JS_TAG_NULL) {
+      others = others << 3 | (k + 1);
+    }
+    JS_FreeValue(ctx, value);
+  }
+  return JS_NewInt32(ctx, others);
 }
 
 /* encode(text): its UTF-8 as a Uint8Array */
@@ -521,6 +548,7 @@ static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_DEF("symbol", 2, js_symbol),
   JS_CFUNC_DEF("call", 3, js_call),
   JS_CFUNC_DEF("address", 1, js_address),
+  JS_CFUNC_DEF("putIntegers", 3, js_put_integers),
   JS_CFUNC_DEF("encode", 1, js_encode),
   JS_CFUNC_DEF("utf8Length", 1, js_utf8_length),
   JS_CFUNC_DEF("decode", 2, js_decode),

@@ -22,6 +22,8 @@ export interface Host {
   /** Calls a C function; `result` is the width of what it returns: -32 (signed), 32, 64, or 0 for nothing. */
   call(address: number, result: number, args: readonly NativeArg[]): number;
   address(array: NativeArray): bigint;
+  /** As of ../integers.ts. */
+  putIntegers(words: Int32Array, at: number, args: readonly unknown[]): number;
   /** A text's UTF-8. */
   encode(text: string): Uint8Array;
   utf8Length(text: string): number;

@@ -32,6 +32,11 @@ const NAMES = [
   ...['PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
 ];
 
+/** By names as `SIGTERM`. */
+const NUMBERS: Readonly<Record<string, number>> = Object.fromEntries(
+  NAMES.slice(1).map((name, index) => [`SIG${name}`, index + 1]),
+);
+
 /** Other names of the same signals. */
 const ALIASES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, UNUSED: 31 };
 
@@ -62,6 +67,8 @@ function fromNumber(text: string): number | undefined {
 
 /** As {@link parseSignal} for a name; undefined for one that no signal has. */
 export function signalNumber(text: string): number | undefined {
+  const known = NUMBERS[text];
+  if (known !== undefined) return known;
   // ASCII only: toUpperCase makes an I of a dotless i.
   if (!/^[A-Za-z0-9+-]+$/.test(text)) return undefined;
   const name = text.toUpperCase().replace(/^SIG/, '');

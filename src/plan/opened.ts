@@ -14,8 +14,9 @@ export const OPEN_HOW_SIZE = 24;
 
 /** Lexically cleaned, without the leading slash; `.` for the root itself. */
 export function relativeToRoot(path: string): string {
-  const clean = normalize(`/${path}`).replace(/\/+$/, '').slice(1);
-  return clean === '' ? '.' : clean;
+  const clean = normalize(path[0] === '/' ? path : `/${path}`);
+  const end = clean.length - (clean.endsWith('/') ? 1 : 0);
+  return end <= 1 && clean.length <= 1 ? '.' : clean.slice(1, end);
 }
 
 /** struct open_how by flags, with symlinks and without: the same object each time, which a tape has once. */

@@ -122,13 +122,11 @@ function effect({ allow, access }: DeviceRule): Instruction[] {
 
 /** The program as the kernel takes it: 8 bytes an instruction, little-endian as every machine that runts is for. */
 export function encodeProgram(program: readonly Instruction[]): Uint8Array {
-  const bytes = new Uint8Array(new ArrayBuffer(program.length * 8));
-  const view = new DataView(bytes.buffer);
-  program.forEach(({ code, dst, src, offset, immediate }, index) => {
-    view.setUint8(index * 8, code);
-    view.setUint8(index * 8 + 1, (src << 4) | dst);
-    view.setInt16(index * 8 + 2, offset, true);
-    view.setInt32(index * 8 + 4, immediate, true);
-  });
-  return bytes;
+  const words = new Int32Array(program.length * 2);
+  let at = 0;
+  for (const { code, dst, src, offset, immediate } of program) {
+    words[at++] = code | (dst << 8) | (src << 12) | (offset << 16);
+    words[at++] = immediate;
+  }
+  return new Uint8Array(words.buffer);
 }
