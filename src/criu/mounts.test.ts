@@ -61,7 +61,7 @@ test('where they come from is the config’s', () => {
       { destination: '/data/own', type: 'none', source: 'own', options: ['bind', 'ro'] },
       { destination: '/var/run/x', type: 'bind', source: '/run/x' },
     ],
-    devices: [{ path: '/dev/fuse' }],
+    devices: ['/dev/fuse'],
     bundle: '/srv/bundle',
     names: ['/data/own/deep', '/data/disk', '/run/x', '/elsewhere'],
     resolve: (path) => path.replace(/^\/var\/run/, '/run').replace(/\/$/, ''),

@@ -45,7 +45,8 @@ export function isBindMount({ type, options = [] }: Mount): boolean {
 export interface RestoredMounts {
   /** The config's. */
   mounts: readonly Mount[];
-  devices: readonly { path: string }[];
+  /** Paths of devices, which are the same on the host. */
+  devices: readonly string[];
   bundle: string;
   /** Names in the images, where they are known: those of mounts below a recursive bind are in no config. */
   names: readonly string[];
@@ -56,7 +57,7 @@ export interface RestoredMounts {
 /** The name and source of every mount that comes from the host. One that the images don't have does no harm. */
 export function restoredMounts(given: RestoredMounts): ExternalMount[] {
   const sources = new Map<string, string>([[NULL_DEVICE, NULL_DEVICE]]);
-  for (const { path } of given.devices) sources.set(path, path);
+  for (const path of given.devices) sources.set(path, path);
   for (const mount of given.mounts) {
     if (!isBindMount(mount) || !mount.source) continue;
     const source = resolve(given.bundle, mount.source);

@@ -17,6 +17,7 @@ import { errnoOf, RuntsError } from '../errors.ts';
 import { sendDescriptors } from '../linux/socket.ts';
 import { log } from '../log.ts';
 import { planCgroup } from '../plan/cgroup.ts';
+import { defaultDevicePaths } from '../plan/devices.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
 import type { LinuxNamespace } from '../spec/types.ts';
@@ -200,7 +201,7 @@ function restoreOptions(
     ...(cgroup === null ? {} : { cgRoot: [{ ctrl: '', path: cgroup.path }] }),
     extMnt: restoredMounts({
       mounts: spec.mounts ?? [],
-      devices: spec.linux?.devices ?? [],
+      devices: [...defaultDevicePaths(), ...(spec.linux?.devices ?? []).map(({ path }) => path)],
       bundle: options.bundle,
       names: mounts,
       resolve: (destination) => resolveIn(options.rootfs, destination),

@@ -41,6 +41,11 @@ const DEFAULT_DEVICES: readonly (readonly [name: string, major: number, minor: n
   ['tty', 5, 0],
 ];
 
+/** Paths of the devices that every container has; in a user namespace they are the host's, bound. */
+export function defaultDevicePaths(): string[] {
+  return DEFAULT_DEVICES.map(([name]) => `/dev/${name}`);
+}
+
 const SYMLINKS: readonly (readonly [target: string, name: string])[] = [
   ['/proc/self/fd', 'fd'],
   ['/proc/self/fd/0', 'stdin'],
