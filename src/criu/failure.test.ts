@@ -24,6 +24,14 @@ test('the line that tells the cause, without its time', () => {
     errorLine(LOG),
     'Error (criu/sk-inet.c:188): inet: Connected TCP socket, consider using --tcp-established option.',
   );
+  // A restored process says who it is, and then its parent says that it is gone.
+  assert.equal(
+    errorLine(`(00.2)      7: Error (criu/files.c:1): no such file
+(00.3) Error (criu/cr-restore.c:1491): 7 exited, status=1
+(00.3) Error (criu/cr-dump.c:1635): Dump files (pid: 7) failed with -1
+`),
+    'Error (criu/files.c:1): no such file',
+  );
   assert.equal(errorLine('(00.1) all is well\n'), undefined);
   assert.equal(errorLine('Error (x.c:1): a\0\0\0'), 'Error (x.c:1): a...');
 });

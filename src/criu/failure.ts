@@ -84,11 +84,11 @@ function readLog(path: string): string | undefined {
   }
 }
 
-/** Of the errors at the end of a log the first tells the cause; what follows are its consequences, up the stack. */
+/** What CRIU says of every failure, up its stack, after the error that tells the cause. */
 const CONSEQUENCE =
-  /Dumping FAILED|Restoring FAILED|Dump .*failed with|exited, trying to restore|Killed by|Unable to (?:shutdown|stop)/i;
+  /(?:Dumping|Restoring) FAILED|failed with -?\d+$|exited, (?:status|trying)|killed by signal|Unable to (?:shutdown|stop)/i;
 
-/** The most telling error line of a log, without its time stamp. */
+/** The last error line of a log that tells a cause, without time stamp. Errors at its beginning may be harmless. */
 export function errorLine(log: string): string | undefined {
   let last: string | undefined;
   for (const line of log.split('\n')) {
@@ -96,7 +96,7 @@ export function errorLine(log: string): string | undefined {
   }
   // Before its log is open, CRIU 3.17 overwrites the rest of its own message.
   return last
-    ?.replace(/^\([\d.]+\)\s*/, '')
+    ?.replace(/^\([\d.]+\)\s*(?:\d+:\s*)?/, '')
     .replace(/\0.*$/, '...')
     .trim();
 }
