@@ -46,7 +46,7 @@ export function configFile(annotations: Readonly<Record<string, string>>): { con
 export async function dump(state: ContainerState, flags: CheckpointFlags): Promise<void> {
   const { imagePath, workPath } = flags;
   checkStatusFd(flags.statusFd);
-  makeFolder(imagePath);
+  makeFolder(imagePath, rootOf(state));
   if (workPath !== undefined) makeFolder(workPath);
   const images = openFolder(imagePath);
   const work = workPath === undefined ? undefined : openFolder(workPath);
@@ -64,6 +64,11 @@ export async function dump(state: ContainerState, flags: CheckpointFlags): Promi
     closeSync(images);
     if (work !== undefined) closeSync(work);
   }
+}
+
+/** The container's root on the host: in its user namespace CRIU opens images with no more than its rights. */
+function rootOf({ uidMappings }: ContainerState): number {
+  return uidMappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
 }
 
 /** A folder as a descriptor; that nothing can be written there is told before anything is frozen. */

@@ -47,6 +47,10 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     'CRIU runs ip for this: apt-get install iproute2',
   ],
   [/Can't exec.*tar|\btar\b/i, 'CRIU runs tar for the content of a tmpfs: apt-get install tar'],
+  [
+    /Unable to open \S+\.img: Permission denied/i,
+    'with a user namespace the container’s root must be able to enter the image folder: change its owner',
+  ],
   [/No space left/i, 'make room on the file system of --image-path'],
   [
     /pid.*(busy|in use|mismatch)|Pid \d+ do not match/i,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { mkdirSync, statSync } from '#files';
+import { chownSync, mkdirSync, statSync } from '#files';
+import { isAbsolute, resolve } from 'node:path';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -161,10 +162,16 @@ function parentPath(value: string | undefined, imagePath: string): string | unde
   throw usage(`--parent-path: ${path}: not a directory`);
 }
 
-/** Makes a folder that need not be there yet; its parent must be. @throws RuntsError E_SYSCALL */
-export function makeFolder(path: string): void {
+/**
+ * Makes a folder that need not be there yet; its parent must be.
+ *
+ * @param owner - user id, when it isn't ours
+ * @throws RuntsError E_SYSCALL
+ */
+export function makeFolder(path: string, owner = 0): void {
   try {
     mkdirSync(path, 0o700);
+    if (owner !== 0) chownSync(path, owner, owner);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw imageError('mkdir', path, error);
   }

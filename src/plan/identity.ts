@@ -73,6 +73,7 @@ export function planIdentity(
 
 /** In a user namespace setgroups(2) can be denied for good: then nobody can drop groups (user_namespaces(7)). */
 function planGroups(ctx: IdentityContext, user: User): void {
+  if (ctx.keepGroups === true) return;
   // Engines may name one twice: in the config's list and in the image's /etc/group. id(1) would show it so.
   const groups = [...new Set(user.additionalGids)];
   const content = new Uint8Array(groups.length * 4);

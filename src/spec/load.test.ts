@@ -145,7 +145,8 @@ test('nesting', () => {
       assert.equal(error.code, 'E_CONFIG_SYNTAX');
       assert.match(error.message, /^config\.json is nested too deeply/);
     }
-    assert.match(failing(nested('[', '', depth)).message, /end of file|expected/);
+    // Also one that does not end: it is not parsed.
+    assert.match(failing(nested('[', '', depth)).message, /nested too deeply/);
   }
   assert.equal(loadSpec(bundle(nested('[', ']', 900))).ociVersion, '1.0.0');
   // Many brackets, not deep.

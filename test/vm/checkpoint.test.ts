@@ -306,8 +306,8 @@ it('--work-path: logs are there, and the images elsewhere', async (t) => {
 });
 
 it('a network namespace of its own, with a TCP connection', async (t) => {
-  // Both ends in the container: what is sent is counted at the other.
-  const script = `ip link set lo up; nc -l -p 7777 >/tmp/received & sleep 1
+  // Both ends in the container: what is sent is counted at the other, whose input must not end.
+  const script = `ip link set lo up; (sleep 100000 | nc -l -p 7777 >/tmp/received) & sleep 2
     (i=0; while :; do i=$((i+1)); echo $i; echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.1; done) | nc 127.0.0.1 7777`;
   const bundle = counter(t, {
     script,
