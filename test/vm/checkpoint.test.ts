@@ -335,17 +335,18 @@ it('a network namespace of its own, with a TCP connection', async (t) => {
 });
 
 it('--empty-ns network, and a network namespace that it shares', async (t) => {
+  // First, so that it is nothing that a runtime has left.
+  const holder = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
+  t.after(() => holder.kill('SIGKILL'));
+  const path = `/proc/${holder.pid}/ns/net`;
+  for (let i = 0; i < 100 && readlinkSync(path) === readlinkSync('/proc/self/ns/net'); i++)
+    spawnSync('sleep', ['0.05']);
   const bundle = counter(t, { network: true });
   const saved = await save(t, runtime, bundle, ['--empty-ns', 'network']);
   assert.ok(!readdirSync(saved.images).some((name) => name.startsWith('netdev')));
   await goesOn(saved, bundle, ['--empty-ns', 'network']);
   saved.s.ok(['delete', '--force', saved.id]);
 
-  const holder = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
-  t.after(() => holder.kill('SIGKILL'));
-  const path = `/proc/${holder.pid}/ns/net`;
-  for (let i = 0; i < 100 && readlinkSync(path) === readlinkSync('/proc/self/ns/net'); i++)
-    spawnSync('sleep', ['0.05']);
   const shared = counter(t, {
     network: true,
     config: (spec) => {
@@ -506,6 +507,7 @@ it('--lazy-pages: memory comes from where it was saved', async (t) => {
     { stdio: 'inherit' },
   );
   t.after(() => pages.kill('SIGKILL'));
+  const fetched = new Promise((resolve) => pages.on('exit', resolve));
   for (let i = 0; i < 300 && !existsSync(join(images, 'lazy-pages.socket')); i++) spawnSync('sleep', ['0.1']);
   const restored = join(temporaryFolder(t), 'copy');
   spawnSync('cp', ['-a', bundle.path, restored]);
@@ -516,6 +518,8 @@ it('--lazy-pages: memory comes from where it was saved', async (t) => {
   writeFileSync(join(restored, 'config.json'), JSON.stringify(other.config));
   await goesOn({ s, id: `${id}-lazy`, images, count }, other, ['--lazy-pages']);
   assert.equal(await served, 0);
+  pages.kill('SIGKILL');
+  await fetched;
 });
 
 it('--page-server: memory is sent there', async (t) => {
