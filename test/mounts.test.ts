@@ -222,6 +222,16 @@ for (const runtime of runtimes()) {
       assert.deepEqual(mountAt(mounts, `/${name}`).propagation, propagation, name);
   });
 
+  it('an unbindable mount where none is shared', (t) => {
+    const seen = look(t, runtime, MOUNTINFO, {
+      config: (spec) => {
+        const options = ['unbindable', 'mode=0700'];
+        spec.mounts.push({ destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options });
+      },
+    });
+    assert.deepEqual(mountAt(parseMountinfo(seen.mounts!), '/tmp').propagation, ['unbindable']);
+  });
+
   for (const rootfsPropagation of [undefined, 'rshared'] as const) {
     it(`binds of a shared mount, rootfsPropagation ${rootfsPropagation ?? 'not given'}`, async (t) => {
       const kinds = ['rprivate', 'rslave', 'rshared'];

@@ -42,7 +42,7 @@ export interface MountSurroundings {
   openTarget: () => void;
   /** The destination is /dev. */
   isDev: boolean;
-  /** Some mount of the container is shared, so that a new one can be. Otherwise it is private. */
+  /** Some mount of the container is shared, so that a new one can be. Otherwise it is private, or to be unbindable. */
   mayBeShared: boolean;
   /** The container has a pid namespace of its own, newly made. */
   newPidNamespace: boolean;
@@ -164,7 +164,11 @@ function planMount(ctx: PlanContext, parsed: ParsedMount, file: NewMount, around
     program.place(done);
   }
   program.call('close', [valueIn(root.target)]);
-  if (around.mayBeShared && parsed.options.propagation.length > 0) {
+  const { propagation } = parsed.options;
+  if (
+    propagation.length > 0 &&
+    (around.mayBeShared || propagation.some(({ flag }) => flag === MS.UNBINDABLE))
+  ) {
     root.open(parsed.mount.destination, root.tree);
     planPropagation(ctx, root.tree, parsed.options);
     program.call('close', [valueIn(root.tree)]);
