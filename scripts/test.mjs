@@ -27,6 +27,7 @@ const FOLDERS = [
   'test',
   'conformance/spec',
   'conformance/runtime-tools',
+  'conformance/side-by-side',
 ];
 
 /** @param {readonly string[]} given @returns {string[]} test files relative to the project's folder */

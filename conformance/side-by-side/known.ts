@@ -81,7 +81,7 @@ export const KNOWN: readonly Known[] = [
       at(
         'mounts',
         masked(spec),
-        'is (tmpfs|overlay) (none|tmpfs|overlay) /$|has (nosuid|nodev|noexec)$|below is r[ow]$|below has (gid=\\d+)?,?(nr_inodes=1)?,?(size=[04]k)?,?(uid=\\d+)?$',
+        'is (tmpfs|overlay) (none|tmpfs|overlay) /$|has (nosuid|nodev|noexec)$|propagates (shared)?$|below is r[ow]$|below has (gid=\\d+)?,?(nr_inodes=1)?,?(size=[04]k)?,?(uid=\\d+)?$',
       ),
   },
   {
@@ -98,8 +98,8 @@ export const KNOWN: readonly Known[] = [
   {
     from: CRUN,
     right: 'free',
-    why: 'a read-only path keeps nosuid, nodev and noexec of what it lies on, as with runc; crun drops them',
-    lines: (spec) => at('mounts', readonlyPaths(spec), 'has (nosuid|nodev|noexec)$'),
+    why: 'a read-only path keeps the attributes of what it lies on, as with runc; crun drops them',
+    lines: (spec) => at('mounts', readonlyPaths(spec), 'has (nosuid|nodev|noexec|nodiratime)$', true),
   },
   {
     from: BOTH,
@@ -163,7 +163,7 @@ export const KNOWN: readonly Known[] = [
           spec.mounts.filter(({ destination }) => real(path).startsWith(real(destination))).length > 1,
       );
       return either(
-        at('mounts', covered, 'is r[ow]$'),
+        at('mounts', covered, 'is r[ow]$|has |does '),
         writing(covered),
         covered.length > 0
           ? /^other\| refused: .*mount \S+, flags: 0x[0-9a-f]+1: no such file or directory"$/
@@ -189,15 +189,14 @@ export const KNOWN: readonly Known[] = [
     from: CRUN,
     right: 'runts',
     why: 'a bind mount has the attributes that it asks for, in a user namespace and beside recursive ones too; with crun it hasn’t',
-    lines: (spec) =>
-      at(
-        'mounts',
-        mountsWith(
-          spec,
-          (_, options) => isBind(options) && (hasUser(spec) || options.some((o) => RECURSIVE.test(o))),
-        ),
-        'has (nosuid|nodev|noexec|nodiratime|nosymfollow)$|does (no|rel|strict)atime$|is r[ow]$',
-      ),
+    lines: (spec) => {
+      const paths = mountsWith(
+        spec,
+        (_, options) => isBind(options) && (hasUser(spec) || options.some((o) => RECURSIVE.test(o))),
+      );
+      const what = 'has (nosuid|nodev|noexec|nodiratime|nosymfollow)$|does (no|rel|strict)atime$|is r[ow]$';
+      return either(at('mounts', paths, what, true), writing(paths));
+    },
   },
   {
     from: BOTH,
@@ -223,6 +222,63 @@ export const KNOWN: readonly Known[] = [
     right: 'free',
     why: 'a read-only sysfs or proc is mounted so from the start, as with runc; crun makes the mount read-only afterwards',
     lines: /^(runts|other)\| mounts: \/(sys|proc)(\/\S+)? below is r[ow]$/,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'so is every other file system that is read-only',
+    lines: (spec) =>
+      at(
+        'mounts',
+        mountsWith(spec, (_, options) => !isBind(options) && options.includes('ro')),
+        'below is r[ow]$',
+      ),
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'in a user namespace crun binds a default device that the config names as well a second time',
+    lines: (spec) =>
+      hasUser(spec)
+        ? at(
+            'mounts',
+            (spec.linux.devices ?? []).map(({ path }) => path).filter((path) => /null|tty/.test(path)),
+            '',
+          )
+        : undefined,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'crun now and then does not come back from a container that ends during its poststart hooks',
+    lines: ({ hooks }) =>
+      hooks?.poststart === undefined
+        ? undefined
+        : /^(other\| (exit: -1|says: an error)|runts\| (exit: \d+|says: nothing|hooks: (poststart|poststop|HOOK|state) .*))$/,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'what is missing within a read-only bind mount can’t be made, as with runc; crun makes such mounts read-only in the end',
+    lines: (spec) => {
+      const paths = mountsWith(spec, (_, options) => options.includes('ro') && isBind(options));
+      const inside = spec.mounts.some(({ destination }) =>
+        paths.some((path) => real(destination).startsWith(`${real(path)}/`)),
+      );
+      return inside ? /^runts\| refused: .*read-only/ : undefined;
+    },
+  },
+  {
+    from: RUNC,
+    right: 'free',
+    why: 'the filter is loaded last, so that execve gains no capability by it; with runc it does, and /proc/self is root’s',
+    lines: ({ process, linux }) => {
+      const { bounding = [], permitted = [] } = process.capabilities ?? {};
+      const gains = bounding.some((name) => !permitted.includes(name));
+      return linux.seccomp !== undefined && process.noNewPrivileges !== true && gains
+        ? /^(runts|other)\| (environment|links|streams): /
+        : undefined;
+    },
   },
   {
     from: CRUN,
@@ -279,10 +335,10 @@ export const KNOWN: readonly Known[] = [
     right: 'free',
     why: 'a path that is masked, or within one, is not made read-only with crun',
     lines: (spec) => {
-      const both = masked(spec).filter((path) =>
-        readonlyPaths(spec).some((other) => real(other) === real(path)),
+      const both = readonlyPaths(spec).filter((path) =>
+        masked(spec).some((other) => `${real(path)}/`.startsWith(`${real(other)}/`)),
       );
-      return at('mounts', both, '');
+      return at('mounts', both, '', true);
     },
   },
   {
@@ -350,9 +406,9 @@ export const KNOWN: readonly Known[] = [
         : undefined,
   },
   {
-    from: BOTH,
+    from: RUNC,
     right: 'runts',
-    why: 'a poststop hook that fails is a warning; runc and crun call it an error',
+    why: 'a poststop hook that fails is a warning; runc calls it an error',
     lines: ({ hooks }) => (hooks?.poststop === undefined ? undefined : /^(runts|other)\| says: /),
   },
   {

@@ -8,59 +8,52 @@
  */
 import { parseArgs } from 'node:util';
 import { privateWorld } from '../../test/harness/index.ts';
+import { writePart } from '../results.ts';
+import { failuresOf, partOf, summary } from './report.ts';
 import { compareMany, compareOne, configAt, describe, makeSides, nothingToCompare, shrink } from './run.ts';
 
-/** Failures of one runtime that are made small: each takes some seconds. */
+/** So many failures are made small: each takes some seconds. */
 const MOST = 5;
+
+/** Configs of a run whose results are worth keeping. */
+const ENOUGH = 500;
+
+function number(text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`side-by-side: no such number: ${text}`);
+  return value;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
 
 /** @returns the exit code */
 export async function run(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
-    options: {
-      seed: { type: 'string' },
-      runs: { type: 'string' },
-      path: { type: 'string' },
-      all: { type: 'boolean' },
-    },
+    options: { seed: { type: 'string' }, runs: { type: 'string' }, path: { type: 'string' } },
   });
+  const seed = number(values.seed, Math.floor(Math.random() * 2 ** 31));
+  const runs = number(values.runs, ENOUGH);
   // crun 1.8.1 can't work in a mixture of both kinds of cgroups.
   const { skip } = privateWorld({ cgroups: 'v2', network: true });
   const reason = skip || nothingToCompare();
   if (reason !== false) throw new Error(`side-by-side: ${reason}`);
-  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
   const sides = await makeSides();
-  const began = performance.now();
   if (values.path !== undefined) {
     const found = await compareOne(sides, configAt(seed, values.path), values.path);
-    for (const one of found) process.stdout.write(`${describe(seed, one)}\n`);
-    return found.some(({ unknown }) => unknown.length > 0) ? 1 : 0;
+    for (const one of found) print(describe(seed, one));
+    return failuresOf(found).length > 0 ? 1 : 0;
   }
-  const found = await compareMany(sides, seed, Number(values.runs ?? 500));
-  const seconds = (performance.now() - began) / 1000;
-  process.stdout.write(`seed ${seed}, ${seconds.toFixed(1)} s\n`);
-  const failures = found.filter(({ unknown }) => unknown.length > 0);
-  const count = (what: string): string => `${what} ${found.filter(({ ran }) => ran === what).length}`;
-  process.stdout.write(`${['both', 'one', 'none'].map(count).join(', ')}; ${failures.length} differ\n`);
-  const lines = new Map<string, string[]>();
-  for (const { from, path, unknown } of failures) {
-    for (const line of unknown) {
-      const key = `${from} ${line}`;
-      lines.set(key, [...(lines.get(key) ?? []), path]);
-    }
+  print(`seed ${seed}, ${runs} configs`);
+  const found = await compareMany(sides, seed, runs);
+  const failures = failuresOf(found);
+  for (const failure of failures.slice(0, MOST)) print(describe(seed, await shrink(sides, seed, failure)));
+  for (const { from, path, unknown } of failures.slice(MOST)) {
+    print(`also from ${from}: --seed ${seed} --path ${path}: ${unknown[0]}`);
   }
-  if (values.all) {
-    for (const [line, paths] of [...lines].sort((a, b) => b[1].length - a[1].length)) {
-      process.stdout.write(`${paths.length} ${line} @${paths.slice(0, 12)}\n`);
-    }
-    for (const { from, path, ran, messages } of found) {
-      if (ran === 'none')
-        process.stdout.write(`none ${path} ${from}: ${messages.map((m) => m.slice(-200)).join(' #### ')}\n`);
-    }
-    return 1;
-  }
-  for (const failure of failures.slice(0, MOST)) {
-    process.stdout.write(`${describe(seed, await shrink(sides, seed, failure))}\n`);
-  }
+  for (const { runtime } of sides.others) print(summary(found, runtime.name));
+  if (runs >= ENOUGH) writePart(partOf(seed, sides, found));
   return failures.length > 0 ? 1 : 0;
 }

@@ -36,7 +36,7 @@ export const HOOKS = '/tmp/hooks';
 export const BASE = 100_000;
 
 /** Seconds for one container. */
-const LIMIT = 20;
+const LIMIT = 30;
 
 /** How a config went. */
 export interface Outcome {
