@@ -1,13 +1,13 @@
 /** `mounts` of config.json: options, types, data, propagation, as the container reads them back. */
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Mount } from '../src/spec/types.ts';
-import { mountPoints, privateWorld, runtimes, session, temporaryFolder } from './harness/index.ts';
+import { atEnd, mountPoints, privateWorld, runtimes, session, temporaryFolder } from './harness/index.ts';
 import { failureOf, JSON_LOG } from './support/errors.ts';
 import { look, lookAt, scriptBundle, testsOf } from './support/inside.ts';
 import { type MountLine, mountAt, parseMountinfo } from './support/status.ts';
@@ -220,6 +220,28 @@ for (const runtime of runtimes()) {
     const mounts = parseMountinfo(seen.mounts!);
     for (const [name, [, propagation]] of Object.entries(wanted))
       assert.deepEqual(mountAt(mounts, `/${name}`).propagation, propagation, name);
+  });
+
+  // The kernel gives up on `..` within a root when anything is renamed meanwhile, anywhere: openat2(2), EAGAIN.
+  it('paths with .. while the host renames files', (t) => {
+    const folder = temporaryFolder(t);
+    const script =
+      'const f = require("fs"); f.writeFileSync("a", ""); for (;;) { f.renameSync("a", "b"); f.renameSync("b", "a"); }';
+    const renaming = spawn(process.execPath, ['-e', script], { cwd: folder, stdio: 'ignore' });
+    atEnd(t, 'containers', () => void renaming.kill('SIGKILL'));
+    const path = '/up/etc/passwd';
+    const seen = look(
+      t,
+      runtime,
+      { write: 'echo x >>/etc/passwd' },
+      {
+        own: (rootfs) => symlinkSync('../../..', join(rootfs, 'up')),
+        config: (spec) => {
+          spec.linux.readonlyPaths = Array.from({ length: 300 }, () => path);
+        },
+      },
+    );
+    assert.match(seen.write!, /Read-only file system/);
   });
 
   it('an unbindable mount where none is shared', (t) => {
