@@ -326,7 +326,7 @@ export const runCases: readonly Case<Containerd>[] = [
     name: 'ctr run --rootfs-propagation',
     run(box) {
       const text = output(box, 'grep " / / " /proc/self/mountinfo', ['--rootfs-propagation', 'shared']);
-      assert.match(text, / shared:\d+/);
+      assert.match(text, / shared:\d+/, 'the root is not shared');
     },
   },
   {
