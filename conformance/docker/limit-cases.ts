@@ -96,7 +96,10 @@ function casesWith({ name: driver, parent }: Driver): DockerCase[] {
       run(box) {
         const options = ['--cpus', '0.5', '--cpu-shares', '512', '--cpuset-cpus', '1'];
         const script = `${files('cpu.max', 'cpu.weight', 'cpuset.cpus')}; nproc`;
-        assert.deepEqual(sh(daemonOf(box), options, script).split('\n'), ['50000 100000', '20', '1', '1']);
+        const [quota, weight, ...cpus] = sh(daemonOf(box), options, script).split('\n');
+        assert.deepEqual([quota, ...cpus], ['50000 100000', '1', '1']);
+        // Runtimes before 2025 convert shares by another formula.
+        assert.match(weight!, /^(20|59)$/);
       },
     },
     {
@@ -176,7 +179,8 @@ function casesWith({ name: driver, parent }: Driver): DockerCase[] {
         const daemon = daemonOf(box);
         const script = `${status('CapEff')}; ${status('Seccomp')}; mount -t tmpfs none /tmp && echo mounted; : >/dev/kmsg && echo devices`;
         const [capabilities, ...rest] = sh(daemon, ['--privileged'], script).split('\n');
-        assert.match(capabilities!, /^000001[0-9a-f]{10}$/);
+        // All that this Docker knows of.
+        assert.match(capabilities!, /^00000[0-9a-f]{2}f{9}$/);
         assert.deepEqual(rest, ['0', 'mounted', 'devices']);
         detach(daemon, 'target');
         assert.equal(execIn(daemon, 'target', status('CapEff'), ['--privileged']), capabilities);
