@@ -25,6 +25,6 @@ export function find(root: string, id: string): Found {
 export function cgroupOf(state: ContainerState): CgroupState {
   if (state.cgroup !== null) return state.cgroup;
   throw new RuntsError('E_CGROUP', `container ${state.id} has no cgroup`, {
-    hint: 'it was created with --cgroup-manager disabled',
+    hint: 'it was created with --cgroup-manager disabled, or by a user who may not make cgroups',
   });
 }
