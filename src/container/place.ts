@@ -8,12 +8,24 @@ import { openSync, readFileSync, writeFileSync } from '#files';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { takesCgroupNamespace } from '../plan/hook.ts';
+import { JOINING_NEEDS } from './remedies.ts';
 import type { ContainerState } from './state.ts';
 
 /** Adds the descriptor that {@link takesCgroupNamespace} asks for; nothing when init is gone, which the plan meets first. */
 export function openCgroupNamespace(state: ContainerState, handed: Record<string, number>): void {
   if (state.init === null || !takesCgroupNamespace(state.namespaces)) return;
-  handed.cgroupNamespace = openSync(`/proc/${state.init.pid}/ns/cgroup`, 'r');
+  const path = `/proc/${state.init.pid}/ns/cgroup`;
+  try {
+    handed.cgroupNamespace = openSync(path, 'r');
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES') throw error;
+    throw new RuntsError('E_INIT', `linux.namespaces: open ${path}: ${errnoText(error)}`, {
+      field: 'linux.namespaces',
+      syscall: 'open',
+      errno: 'EACCES',
+      hint: JOINING_NEEDS,
+    });
+  }
 }
 
 /** A v2 cgroup with children holds no process: then init's own cgroup serves, as with the other runtimes. */

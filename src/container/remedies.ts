@@ -6,6 +6,10 @@
 
 import type { Op } from '../../ffi/program.ts';
 
+/** What is wrong when a container's namespaces can't be joined. */
+export const JOINING_NEEDS =
+  'joining needs CAP_SYS_ADMIN in the namespace’s user namespace; an ordinary user can’t join a container that is not started yet';
+
 /** Field prefix with `[]` for an index (or empty), system call (or empty), errno, remedy. The first match counts. */
 const REMEDIES: readonly (readonly [field: string, syscall: string, errno: string, remedy: string])[] = [
   ['process.terminal', 'openat2', 'ENOENT', 'a terminal needs a devpts mounted at /dev/pts'],
@@ -46,12 +50,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ],
   ['root.path', 'pivot_root', 'EINVAL', 'the host’s root is an initramfs or shared: try --no-pivot'],
   ['linux.namespaces', 'setns', 'EINVAL', 'the path is a namespace of another type, or none'],
-  [
-    'linux.namespaces',
-    'setns',
-    'EPERM',
-    'joining needs CAP_SYS_ADMIN in the namespace’s user namespace; an ordinary user can’t join a container that is not started yet',
-  ],
+  ['linux.namespaces', 'setns', 'EPERM', JOINING_NEEDS],
   ['linux.namespaces', 'openat', 'ENOENT', 'the namespace to join is gone'],
   [
     'linux.namespaces',
