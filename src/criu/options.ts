@@ -4,7 +4,8 @@
  * @module
  */
 
-import { chownSync, mkdirSync, statSync } from '#files';
+import { chmodSync, chownSync, mkdirSync, statSync } from '#files';
+import { isAbsolute, resolve } from 'node:path';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -170,7 +171,10 @@ function parentPath(value: string | undefined, imagePath: string): string | unde
 export function makeFolder(path: string, owner = 0): void {
   try {
     mkdirSync(path, 0o700);
-    if (owner !== 0) chownSync(path, owner, owner);
+    if (owner === 0) return;
+    // CRIU opens images in the user namespace as the host's root first, then as the container's: both may enter.
+    chownSync(path, owner, 0);
+    chmodSync(path, 0o710);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw imageError('mkdir', path, error);
   }
