@@ -414,7 +414,7 @@ export const KNOWN: readonly Known[] = [
   {
     from: CRUN,
     right: 'free',
-    why: 'in a user namespace devices are the host’s of the same path, as with runc; crun makes a file where there is none',
+    why: 'in a user namespace devices are the host’s of the same path, as with runc; crun makes new ones outside of it',
     lines: (spec) =>
       hasUser(spec) && (spec.linux.devices ?? []).length > 0
         ? /^runts\| refused: .*linux\.devices\[\d+\]: open_tree\(.*ENOENT\)"$/
