@@ -99,7 +99,13 @@ export const KNOWN: readonly Known[] = [
     from: CRUN,
     right: 'free',
     why: 'a read-only path keeps the attributes of what it lies on, as with runc; crun drops them',
-    lines: (spec) => at('mounts', readonlyPaths(spec), 'has (nosuid|nodev|noexec|nodiratime)$', true),
+    lines: (spec) =>
+      at(
+        'mounts',
+        readonlyPaths(spec),
+        'has (nosuid|nodev|noexec|nodiratime)$|does (no|rel|strict)atime$',
+        true,
+      ),
   },
   {
     from: BOTH,
@@ -155,7 +161,7 @@ export const KNOWN: readonly Known[] = [
   {
     from: RUNC,
     right: 'runts',
-    why: 'a read-only tmpfs that a later mount covers is read-only; runc 1.1 makes read-only what is there in the end',
+    why: 'a read-only tmpfs that a later mount covers is read-only; runc 1.1 makes read-only what its path leads to in the end',
     lines: (spec) => {
       const paths = mountsWith(spec, ({ type }, options) => type === 'tmpfs' && options.includes('ro'));
       const covered = paths.filter(
