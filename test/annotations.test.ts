@@ -139,8 +139,8 @@ for (const runtime of runtimes()) {
       [RET, 0, 0, EOPNOTSUPP],
       [RET, 0, 0, ALLOW],
     );
+    const s = session(t, runtime);
     for (const profile of [undefined, { defaultAction: 'SCMP_ACT_KILL' } as const]) {
-      const s = session(t, runtime);
       const bundle = scriptBundle(t, 'mkdir /tmp/x; sleep 1000', {
         config: annotated({ 'run.oci.seccomp_bpf_data': program }, (spec) => {
           spec.linux.seccomp = profile;
@@ -208,7 +208,7 @@ for (const runtime of runtimes()) {
     const s = session(t, runtime);
     const map = [{ containerID: 0, hostID: 100_000, size: 65536 }];
     for (const user of [false, true]) {
-      const bundle = scriptBundle(t, 'echo @own; cat /proc/self/cgroup; sleep 1000', {
+      const bundle = scriptBundle(t, 'exec sleep 1000', {
         config: annotated({ 'run.oci.delegate-cgroup': 'pay/load' }, (spec) => {
           if (!user) return;
           spec.linux.namespaces.push({ type: 'user' });

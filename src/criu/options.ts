@@ -5,7 +5,6 @@
  */
 
 import { chmodSync, chownSync, mkdirSync, statSync } from '#files';
-import { isAbsolute, resolve } from 'node:path';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
