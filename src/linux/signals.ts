@@ -33,7 +33,7 @@ const NAMES = [
 ];
 
 /** By names as `SIGTERM`. */
-const NUMBERS: Readonly<Record<string, number>> = Object.fromEntries(
+const NUMBERS: ReadonlyMap<string, number> = new Map(
   NAMES.slice(1).map((name, index) => [`SIG${name}`, index + 1]),
 );
 
@@ -67,7 +67,7 @@ function fromNumber(text: string): number | undefined {
 
 /** As {@link parseSignal} for a name; undefined for one that no signal has. */
 export function signalNumber(text: string): number | undefined {
-  const known = NUMBERS[text];
+  const known = NUMBERS.get(text);
   if (known !== undefined) return known;
   // ASCII only: toUpperCase makes an I of a dotless i.
   if (!/^[A-Za-z0-9+-]+$/.test(text)) return undefined;
