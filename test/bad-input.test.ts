@@ -58,7 +58,10 @@ const FIELDS: Record<string, [change: (spec: TestSpec) => void, message: RegExp]
     /exec: "nope": executable file not found/,
   ],
   'a command by path that is missing': [put('process', { args: ['/no/pe'] }), /exec \/no\/pe: no such file/],
-  'a command that is a folder': [put('process', { args: ['/bin'] }), /exec \/bin: is a directory/],
+  'a command that is a folder': [
+    put('process', { args: ['/bin'] }),
+    /exec \/bin: permission denied \(it is a folder\)/,
+  ],
   'a command that is no program': [
     put('process', { args: ['/etc/passwd'] }),
     /exec .*permission denied.*noexec/,

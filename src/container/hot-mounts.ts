@@ -25,6 +25,7 @@ import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
+import { openCgroupNamespace } from './place.ts';
 import { isAlive } from './process.ts';
 import type { ContainerState } from './state.ts';
 
@@ -96,6 +97,7 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
       const { makeUserNamespace } = await import('../linux/user-namespace.ts');
       handed[step.name] = await makeUserNamespace(step.uid, step.gid, step.field);
     }
+    openCgroupNamespace(state, handed);
     [sync, handed.sync] = socketPair();
     channel = new Channel(sync, (report) => initFailure(report, plan.program, []));
     const { numbers, fds } = planDescriptors(handed, 0);

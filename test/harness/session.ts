@@ -114,7 +114,9 @@ export function session(t: TestContext, runtime: Runtime): Session {
       maxBuffer: 1 << 28,
       encoding: 'utf8',
     });
-    if (error) throw new Error(`${runtime.name} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`);
+    // A runtime that fails before it reads its input, as one with nothing to read for.
+    if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE')
+      throw new Error(`${runtime.name} ${args.join(' ')}: ${error.message}\n${stdout}${stderr}`);
     return { code: status ?? 128 + signalNumber(signal), stdout, stderr };
   };
 
