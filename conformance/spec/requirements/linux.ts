@@ -57,8 +57,13 @@ export const LINUX = [
       'a type that is not listed is the runtime’s own',
       namespaces('each namespace is new, or the runtime’s own'),
     );
-    // To do: its test is in linux.test.ts, and fails.
-    add('MUST', 'so is the mount namespace');
+    add(
+      'MUST',
+      'so is the mount namespace',
+      inFile('conformance/spec/linux.test.ts')(
+        'without any namespace the container has the runtime’s own, of each type',
+      ),
+    );
     add(
       'MUST',
       'the same type twice is an error',
