@@ -28,11 +28,12 @@ function both(
   flags: string[] = [],
 ): { init: Sections; exec: Sections; id: string } {
   const s = session(t, runtime);
-  const bundle = scriptBundle(t, `${printing(commands)}\nexec sleep 1000`, { config });
+  const bundle = scriptBundle(t, `${printing(commands)}\necho @done; exec sleep 1000`, { config });
   const container = s.detach(bundle, { flags });
   assert.deepEqual([container.code, container.stderr], [0, '']);
   const exec = sectionsOf(s.ok(['exec', container.id, 'sh', '-c', printing(commands)]));
-  return { init: sectionsOf(container.output()), exec, id: container.id };
+  const [printed = ''] = container.untilPrinted('@done').split('@done');
+  return { init: sectionsOf(printed), exec, id: container.id };
 }
 
 for (const runtime of runtimes()) {

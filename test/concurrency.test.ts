@@ -106,9 +106,10 @@ for (const runtime of runtimes()) {
 
   it('start, kill and delete at once: each does what it does once', async (t) => {
     const s = session(t, runtime);
-    const { id, output } = s.create(manyBundle(t, 'echo started; exec sleep 60'));
+    const { id, output, untilPrinted } = s.create(manyBundle(t, 'echo started; exec sleep 60'));
     const starts = await Promise.all(times(() => begin(s, ['start', id])));
     assert.deepEqual(outcomes(starts), [...times(() => 'E_WRONG_STATE').slice(1), 'ok'], output());
+    untilPrinted('started');
     const kills = await Promise.all(times(() => begin(s, ['kill', id, 'KILL'])));
     assert.ok(outcomes(kills).every((code) => code === 'ok' || code === 'E_NOT_RUNNING'));
     await s.waitFor(id, 'stopped');

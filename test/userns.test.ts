@@ -248,7 +248,7 @@ for (const runtime of runtimes()) {
   it('create, start, exec, kill and delete', async (t) => {
     const s = session(t, runtime);
     const bundle = scriptBundle(t, 'echo started; exec sleep 60', inUserns());
-    const { id, code, output } = s.create(bundle);
+    const { id, code, output, untilPrinted } = s.create(bundle);
     assert.equal(code, 0, output());
     const { pid } = s.state(id);
     assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), new RegExp(`^Uid:\t${BASE}\t`, 'm'));
@@ -261,6 +261,7 @@ for (const runtime of runtimes()) {
       'id -u; cat /proc/self/uid_map | tr -s " "; readlink /proc/self/ns/user',
     ]);
     assert.equal(inside, `0\n 0 ${BASE} ${SIZE}\n${readlinkSync(`/proc/${pid}/ns/user`)}\n`);
+    untilPrinted('started');
     s.ok(['kill', id, 'KILL']);
     await s.waitFor(id, 'stopped');
     s.ok(['delete', id]);

@@ -83,6 +83,8 @@ export interface Created extends Result {
   id: string;
   /** What the container, and the runtime, have printed so far. */
   output(): string;
+  /** The output once it contains this: a container prints after the runtime has gone. What there is after 10 seconds. */
+  untilPrinted(text: string): string;
 }
 
 /** Begins a session, which ends with the test. */
@@ -147,7 +149,12 @@ export function session(t: TestContext, runtime: Runtime): Session {
       const now = read();
       return now.stdout + now.stderr;
     };
-    return { code: status ?? 128 + signalNumber(signal), ...read(), id, output };
+    const untilPrinted = (text: string): string => {
+      const pause = new Int32Array(new SharedArrayBuffer(4));
+      for (let i = 0; i < 500 && !output().includes(text); i++) Atomics.wait(pause, 0, 0, 20);
+      return output();
+    };
+    return { code: status ?? 128 + signalNumber(signal), ...read(), id, output, untilPrinted };
   };
 
   const self: Session = {

@@ -162,13 +162,13 @@ for (const runtime of runtimes()) {
       command: ['sh', '-c', 'exec 5</ 7>/dev/null 9</etc; exec "$@"', 'sh', ...runtime.command],
     });
     for (const caller of [s, careless]) {
-      const { id, code, output } = caller.create(bundle);
+      const { id, code, output, untilPrinted } = caller.create(bundle);
       assert.equal(code, 0, output());
       caller.ok(['start', id]);
       await caller.waitFor(id, 'running');
       const exec = caller.ok(['exec', id, 'sh', '-c', list]);
       // 3 is the folder that ls reads.
-      for (const text of [output(), exec]) assert.equal(text, 'descriptors 0 1 2 3\n');
+      for (const text of [untilPrinted('3\n'), exec]) assert.equal(text, 'descriptors 0 1 2 3\n');
       caller.ok(['delete', '--force', id]);
     }
   });
