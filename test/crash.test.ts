@@ -185,6 +185,8 @@ for (const runtime of runtimes()) {
     const { id } = s.detach(bundle);
     const path = join(s.root, id, 'state.json');
     const state = JSON.parse(readFileSync(path, 'utf8')) as { init: { pid: number; startTime: number } };
+    // Start times count in ticks of 10 ms; a pid comes round much later than that.
+    await delay(30);
     const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
     const ended = once(bystander, 'exit');
     // As if init had died, and its pid had come round again.
