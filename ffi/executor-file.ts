@@ -6,6 +6,7 @@
 
 import { readFileSync } from '#files';
 import { assetPath, installationError } from './engine.ts';
+import { fromHex } from './text.ts';
 
 /** Hexadecimal digits: the build puts the executor into the binary with this. */
 declare const RUNTS_EXECUTOR: string | undefined;
@@ -24,10 +25,4 @@ export function executorFile(): Uint8Array {
   } catch (error) {
     throw installationError('executor', error instanceof Error ? error.message : String(error), error);
   }
-}
-
-function fromHex(digits: string): Uint8Array {
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16);
-  return bytes;
 }

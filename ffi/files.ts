@@ -12,6 +12,7 @@ import { ACCESS, AT, O, S, STATX } from './constants/file.ts';
 import { trySyscall } from './local.ts';
 import type { NativeArg } from './native.ts';
 import type { SyscallName } from './syscalls.ts';
+import { fromUtf8, utf8 } from './text.ts';
 
 /** open(2) flags and access(2) modes under node:fs's names. */
 export const constants = {
@@ -54,7 +55,7 @@ const STATX_WORDS = 64;
 const CHUNK = 65536;
 
 /** A failed call, as node:fs tells of it. */
-class FileError extends Error {
+export class FileError extends Error {
   readonly errno: number;
   readonly code: string;
   readonly syscall: string;
@@ -115,7 +116,7 @@ export function readSync(
 
 /** Writes once; gives how many bytes were taken. */
 export function writeSync(fd: number, data: string | Uint8Array, offset = 0, length?: number): number {
-  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  const bytes = typeof data === 'string' ? utf8(data) : data;
   const part =
     offset === 0 && length === undefined ? bytes : bytes.subarray(offset, offset + (length ?? bytes.length));
   return call('write', [fd, part, part.length], 'write');
@@ -128,14 +129,13 @@ export function readFileSync(file: string | number, encoding?: 'utf8' | 'latin1'
   const fd = typeof file === 'number' ? file : openSync(file, O.RDONLY);
   try {
     const bytes = readAll(fd);
-    return encoding === undefined ? bytes.slice() : decode(bytes);
+    return encoding === undefined ? bytes.slice() : fromUtf8(bytes);
   } finally {
     if (fd !== file) closeSync(fd);
   }
 }
 
 let scratch: Uint8Array | undefined;
-let decoder: InstanceType<typeof TextDecoder> | undefined;
 
 /** Everything up to the end of a file, in memory that the next call uses again. */
 function readAll(fd: number): Uint8Array {
@@ -151,12 +151,6 @@ function readAll(fd: number): Uint8Array {
   }
 }
 
-function decode(bytes: Uint8Array): string {
-  // node:fs keeps a byte order mark.
-  decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
-  return decoder.decode(bytes);
-}
-
 export function writeFileSync(
   path: string,
   data: string | Uint8Array,
@@ -165,7 +159,7 @@ export function writeFileSync(
   const flags = O.WRONLY | O.CREAT | (options.flag === 'wx' ? O.EXCL : O.TRUNC);
   const fd = openSync(path, flags, options.mode);
   try {
-    let rest: Uint8Array = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    let rest: Uint8Array = typeof data === 'string' ? utf8(data) : data;
     // At least once: a write of nothing is one to the kernel's own files too.
     do rest = rest.subarray(call('write', [fd, rest, rest.length], 'write', path));
     while (rest.length > 0);
@@ -183,9 +177,10 @@ export function mkdirSync(path: string, options: number | { recursive: true; mod
   const result = trySyscall('mkdirat', [AT.FDCWD, path, mode]);
   if (result >= 0 || (result === -EEXIST && statSync(path).isDirectory())) return;
   const parent = path.slice(0, path.lastIndexOf('/'));
-  if (result === -ENOENT && parent !== '') mkdirSync(parent, options);
-  else throw new FileError(-result, 'mkdir', path);
-  call('mkdirat', [AT.FDCWD, path, mode], 'mkdir', path);
+  if (result !== -ENOENT || parent === '') throw new FileError(-result, 'mkdir', path);
+  mkdirSync(parent, options);
+  // Again from the beginning: by now somebody else may have made it.
+  mkdirSync(path, options);
 }
 
 export function rmdirSync(path: string): void {
@@ -236,7 +231,7 @@ export function existsSync(path: string): boolean {
 export function readlinkSync(path: string): string {
   const buffer = new Uint8Array(new ArrayBuffer(4096));
   const length = call('readlinkat', [AT.FDCWD, path, buffer, buffer.length], 'readlink', path);
-  return decode(buffer.subarray(0, length));
+  return fromUtf8(buffer.subarray(0, length));
 }
 
 /** What stands in a folder. */
@@ -259,7 +254,7 @@ export function readdirSync(path: string, options?: { withFileTypes: true }): (s
       if (length === 0) return entries;
       // struct linux_dirent64, getdents(2): u64 ino, u64 off, u16 reclen, u8 type, name
       for (let at = 0; at < length; at += buffer[at + 16]! | (buffer[at + 17]! << 8)) {
-        const name = decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)));
+        const name = fromUtf8(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)));
         if (name === '.' || name === '..') continue;
         const directory = buffer[at + 18] === DT_DIR;
         entries.push(options === undefined ? name : { name, isDirectory: () => directory });

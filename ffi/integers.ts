@@ -11,7 +11,7 @@
  * @param args - at most six
  * @returns the places of those that are something else, from 1, in three bits each, the first in the lowest
  */
-export function putIntegersInJavaScript(words: Int32Array, at: number, args: readonly unknown[]): number {
+export function putIntegers(words: Int32Array, at: number, args: readonly unknown[]): number {
   let others = 0;
   for (let k = args.length - 1; k >= 0; k--) {
     const arg = args[k];

@@ -10,7 +10,6 @@
 import { fstatSync, readlinkSync } from 'node:fs';
 import { errnoOf, RuntsError } from '../src/errors.ts';
 import { assetPath, installationError } from './engine.ts';
-import { putIntegersInJavaScript } from './integers.ts';
 import type { Declarations, Native, NativeArg, NativeArray, NativeFunction, NativeType } from './native.ts';
 import { nativeBytes } from './native.ts';
 
@@ -28,6 +27,8 @@ interface Koffi {
   address(array: NativeArray): bigint;
   errno(): number;
 }
+
+export { putIntegers } from './integers.ts';
 
 /** Whether a string with a NUL byte is refused below, with EINVAL. */
 export const CHECKS_STRINGS: boolean = false;
@@ -176,5 +177,3 @@ function inherits(fd: number): boolean {
     throw error;
   }
 }
-
-export const putIntegers = putIntegersInJavaScript;

@@ -17,6 +17,7 @@ import type { NativeFunction } from './native.ts';
 import { addressOfBytes, declareAll, native, nativeBytes } from './native.ts';
 import type { ExitStatus } from './processes.ts';
 import { keepChildren, waitFor } from './processes.ts';
+import { utf8 } from './text.ts';
 
 /** A descriptor of this process and the number that it gets in the child. Equal numbers hand it on as it is. */
 export interface HandedDescriptor {
@@ -219,7 +220,7 @@ function outOfTheWay(fd: number, fds: readonly HandedDescriptor[]): number {
 
 /** argv and envp in one piece of memory: {name, NULL} and {NULL}. */
 function argumentsOf(name: string): [Uint8Array, Uint8Array] {
-  const text = new TextEncoder().encode(name);
+  const text = utf8(name);
   const memory = nativeBytes(24 + text.length + 1);
   memory.set(text, 24);
   new BigUint64Array(memory.buffer, 0, 1)[0] = addressOfBytes(memory) + 24n;

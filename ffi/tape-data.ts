@@ -10,6 +10,7 @@
 
 import { IMAGE } from './abi.ts';
 import type { Bytes, CellAddress, HandedFd, Words } from './program.ts';
+import { utf8 } from './text.ts';
 
 /** What the data's owner knows: the operations, the cells, and what an error has to name. */
 export interface DataOwner {
@@ -72,7 +73,7 @@ export class DataPool {
    * @param start - offset of the data in the tape
    */
   link(ops: Int32Array, start: number): Uint8Array {
-    const strings = new TextEncoder().encode(this.joined);
+    const strings = utf8(this.joined);
     if (strings.length !== this.joined.length) this.moveStrings(ops);
     const { blobs } = this;
     const blobsAt = (strings.length + 7) & ~7;

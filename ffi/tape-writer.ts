@@ -40,6 +40,7 @@ import type {
 import { sizeOfCells } from './program.ts';
 import { type Machine, SYSCALLS, type SyscallArgs, type SyscallName } from './syscalls.ts';
 import { type DataOwner, DataPool } from './tape-data.ts';
+import { utf8Length } from './text.ts';
 
 /** A program in the executor's format. */
 export interface Tape {
@@ -406,7 +407,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
 /** A literal text whose length is left out (0) is sent whole. */
 function textLength(text: Arg, length: Arg): Arg {
   if (typeof text !== 'string' || length !== 0) return length;
-  return Math.min(new TextEncoder().encode(text).length, MESSAGE.TEXT_LIMIT);
+  return Math.min(utf8Length(text), MESSAGE.TEXT_LIMIT);
 }
 
 /** The error for a program that the executor would refuse, which is a mistake in the planner. */

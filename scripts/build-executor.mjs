@@ -72,7 +72,7 @@ export function buildExecutor(options = {}) {
 }
 
 /** @returns {string[] | undefined} command and its first arguments */
-function findCompiler() {
+export function findCompiler() {
   const chosen = process.env.CC?.trim();
   // $CC is taken as it is, so that a wrong one gives its own error instead of another compiler.
   if (chosen) return chosen.split(/\s+/);

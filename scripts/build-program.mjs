@@ -10,8 +10,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { findCompiler } from './build-executor.mjs';
 import { filesBelow } from './incremental.mjs';
-import { root, run, ScriptError, which } from './lib.mjs';
+import { root, run, ScriptError } from './lib.mjs';
 
 const SOURCES = join(root, 'node_modules/qjsc/deps/quickjs_2021_03_27');
 const PARTS = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'libbf'];
@@ -91,17 +92,15 @@ export function engineInputs() {
 /** The objects, for a build step. */
 export const ENGINE_OUTPUTS = [...PARTS, 'engine'].map((name) => join(OBJECTS, `${name}.o`));
 
-/** @returns {string[]} the compiler and its first arguments */
-function compiler() {
-  const chosen = process.env.CC?.trim();
-  const found = chosen ? chosen.split(/\s+/) : [which('cc') ?? which('gcc') ?? which('clang') ?? ''];
-  if (found[0] === '') throw new ScriptError('no C compiler for QuickJS: apt-get install gcc libc6-dev');
-  return found;
-}
+/** @type {string[] | undefined} the compiler and its first arguments */
+let compiler;
 
 /** @param {readonly string[]} args */
 function compile(args) {
-  const [file, ...first] = compiler();
+  compiler ??= findCompiler();
+  if (compiler === undefined)
+    throw new ScriptError('no C compiler for QuickJS: apt-get install gcc libc6-dev');
+  const [file, ...first] = compiler;
   run(/** @type {string} */ (file), [...first, ...args]);
 }
 

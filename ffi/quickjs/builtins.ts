@@ -1,5 +1,5 @@
 /**
- * What the language has and QuickJS 2021-03-27 lacks, as far as it is used here.
+ * What the language has and QuickJS 2021-03-27 lacks, as far as it is used here. To be imported before anything else.
  *
  * @module
  */
@@ -18,6 +18,9 @@ function findLastIndex(this: readonly unknown[], test: (item: unknown) => boolea
   for (let index = this.length - 1; index >= 0; index--) if (test(this[index])) return index;
   return -1;
 }
+
+// What modules look at while the program is built; process.ts adds the rest.
+define(globalThis, 'process', { versions: { quickjs: host.version }, arch: host.arch });
 
 define(Array.prototype, 'at', at);
 define(Object.getPrototypeOf(Uint8Array.prototype), 'at', at);
@@ -43,17 +46,14 @@ define(
   globalThis,
   'TextDecoder',
   class {
-    readonly #strict: boolean;
     readonly #keepMark: boolean;
 
-    constructor(_encoding?: string, options: { fatal?: boolean; ignoreBOM?: boolean } = {}) {
-      this.#strict = options.fatal === true;
+    constructor(_encoding?: string, options: { ignoreBOM?: boolean } = {}) {
       this.#keepMark = options.ignoreBOM === true;
     }
 
     decode(bytes: Uint8Array): string {
-      const text = host.decode(bytes, this.#strict);
-      if (text === undefined) throw new TypeError('The encoded data was not valid for encoding utf-8');
+      const text = host.decode(bytes);
       return !this.#keepMark && text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
     }
   },

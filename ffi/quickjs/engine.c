@@ -177,8 +177,8 @@ static int sequence(const uint8_t *at, const uint8_t *end) {
   return length;
 }
 
-/* Bytes as text; what is no UTF-8 becomes U+FFFD, or gives undefined when `strict`. */
-static JSValue text_of(JSContext *ctx, const uint8_t *bytes, size_t length, int strict) {
+/* Bytes as text; what is no UTF-8 becomes U+FFFD. */
+static JSValue text_of(JSContext *ctx, const uint8_t *bytes, size_t length) {
   const uint8_t *end = bytes + length;
   size_t bad = 0;
   for (const uint8_t *at = bytes; at < end;) {
@@ -191,7 +191,6 @@ static JSValue text_of(JSContext *ctx, const uint8_t *bytes, size_t length, int 
     at += step < 0 ? -step : step;
   }
   if (bad == 0) return JS_NewStringLen(ctx, (const char *)bytes, length);
-  if (strict) return JS_UNDEFINED;
   uint8_t *clean = js_malloc(ctx, length + 3 * bad), *to = clean;
   if (clean == NULL) return JS_EXCEPTION;
   for (const uint8_t *at = bytes; at < end;) {
@@ -233,8 +232,10 @@ static uint8_t *bytes_of(JSContext *ctx, JSValueConst view, size_t *length) {
 static JSValue new_bytes(JSContext *ctx, const void *from, size_t length) {
   JSValue buffer = JS_NewArrayBufferCopy(ctx, from, length);
   if (JS_IsException(buffer)) return buffer;
-  JSValue constructor = JS_GetPropertyStr(ctx, JS_GetGlobalObject(ctx), "Uint8Array");
+  JSValue global = JS_GetGlobalObject(ctx);
+  JSValue constructor = JS_GetPropertyStr(ctx, global, "Uint8Array");
   JSValue view = JS_CallConstructor(ctx, constructor, 1, &buffer);
+  JS_FreeValue(ctx, global);
   JS_FreeValue(ctx, constructor);
   JS_FreeValue(ctx, buffer);
   return view;
@@ -426,22 +427,12 @@ static JSValue js_encode(JSContext *ctx, JSValueConst self, int argc, JSValueCon
   return bytes;
 }
 
-/* utf8Length(text) */
-static JSValue js_utf8_length(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
-  size_t length;
-  const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
-  if (text == NULL) return JS_EXCEPTION;
-  JS_FreeCString(ctx, text);
-  return JS_NewInt64(ctx, (int64_t)length);
-}
-
-/* decode(bytes, strict): the text; undefined when `strict` and it is no UTF-8 */
+/* decode(bytes): the text */
 static JSValue js_decode(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
   size_t length;
   uint8_t *bytes = bytes_of(ctx, argv[0], &length);
-  return bytes == NULL ? JS_EXCEPTION : text_of(ctx, bytes, length, JS_ToBool(ctx, argv[1]));
+  return bytes == NULL ? JS_EXCEPTION : text_of(ctx, bytes, length);
 }
 
 static JSValue js_exit(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
@@ -468,7 +459,7 @@ extern char **environ;
 static JSValue strings(JSContext *ctx, char **from, int count) {
   JSValue list = JS_NewArray(ctx);
   for (int i = 0; i < count; i++)
-    JS_SetPropertyUint32(ctx, list, (uint32_t)i, text_of(ctx, (uint8_t *)from[i], strlen(from[i]), 0));
+    JS_SetPropertyUint32(ctx, list, (uint32_t)i, text_of(ctx, (uint8_t *)from[i], strlen(from[i])));
   return list;
 }
 
@@ -550,8 +541,7 @@ static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_DEF("address", 1, js_address),
   JS_CFUNC_DEF("putIntegers", 3, js_put_integers),
   JS_CFUNC_DEF("encode", 1, js_encode),
-  JS_CFUNC_DEF("utf8Length", 1, js_utf8_length),
-  JS_CFUNC_DEF("decode", 2, js_decode),
+  JS_CFUNC_DEF("decode", 1, js_decode),
   JS_CFUNC_DEF("exit", 1, js_exit),
   JS_CFUNC_DEF("clock", 0, js_clock),
   JS_CFUNC_DEF("arguments", 0, js_arguments),

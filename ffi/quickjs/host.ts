@@ -5,8 +5,7 @@
  */
 
 import type { NativeArg, NativeArray } from '../native.ts';
-import type { Machine, SyscallName } from '../syscalls.ts';
-import { syscallNumber } from '../syscalls.ts';
+import type { Machine } from '../syscalls.ts';
 
 export interface Host {
   /** `x64` or `arm64`. */
@@ -26,9 +25,8 @@ export interface Host {
   putIntegers(words: Int32Array, at: number, args: readonly unknown[]): number;
   /** A text's UTF-8. */
   encode(text: string): Uint8Array;
-  utf8Length(text: string): number;
-  /** UTF-8 as text; undefined when `strict` and it is none. */
-  decode(bytes: Uint8Array, strict: boolean): string | undefined;
+  /** UTF-8 as text; what is none becomes U+FFFD. */
+  decode(bytes: Uint8Array): string;
   /** Ends the process at once. */
   exit(code: number): never;
   /** Milliseconds of the monotonic clock. */
@@ -48,8 +46,3 @@ export interface Host {
 }
 
 export const host = (globalThis as unknown as { __runts: Host }).__runts;
-
-/** A system call by its name: the result, or the negative errno. */
-export function call(name: SyscallName, args: readonly NativeArg[] = []): number {
-  return host.syscall(syscallNumber(name, host.arch), args);
-}

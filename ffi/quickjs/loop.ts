@@ -5,8 +5,9 @@
  */
 
 import { signalNumber } from '../../src/linux/signals.ts';
+import { POLL, poll } from '../descriptors.ts';
 import { define } from './builtins.ts';
-import { call, host } from './host.ts';
+import { host } from './host.ts';
 
 interface Timer {
   /** On the clock of the host. */
@@ -22,7 +23,6 @@ interface Wait {
   done(events: number[]): void;
 }
 
-const POLLIN = 1;
 const timers = new Set<Timer>();
 const waits = new Set<Wait>();
 const listeners = new Map<string, ((argument?: unknown) => void)[]>();
@@ -81,38 +81,18 @@ export function whenReady(fds: Wait['fds'], timeoutMs: number): Promise<number[]
 /** Waits for what comes first and tells those who wait for it. False when nobody waits for anything. */
 export function turn(): boolean {
   if (timers.size === 0 && waits.size === 0 && signalFd < 0) return false;
-  const fds: { fd: number; events: number }[] = [{ fd: signalFd, events: POLLIN }];
+  const fds: { fd: number; events: number }[] = [{ fd: signalFd, events: POLL.IN }];
   let until = Number.POSITIVE_INFINITY;
   for (const timer of timers) until = Math.min(until, timer.at);
   for (const wait of waits) {
     until = Math.min(until, wait.until);
     fds.push(...wait.fds);
   }
-  const events = poll(fds, until);
+  const events = poll(fds, until === Number.POSITIVE_INFINITY ? -1 : Math.max(0, until - host.clock()));
   if (events[0] !== 0) dispatchSignals();
   dispatchReady(events);
   dispatchTimers();
   return true;
-}
-
-function poll(fds: Wait['fds'], until: number): number[] {
-  // struct pollfd { int fd; short events; short revents; }
-  const list = new Int16Array(fds.length * 4);
-  const numbers = new Int32Array(list.buffer);
-  fds.forEach(({ fd, events }, index) => {
-    numbers[index * 2] = fd;
-    list[index * 4 + 2] = events;
-  });
-  let timeout: Uint32Array | null = null;
-  if (until !== Number.POSITIVE_INFINITY) {
-    // struct timespec { s64 seconds; s64 nanoseconds; }
-    const left = Math.max(0, until - host.clock());
-    timeout = new Uint32Array(4);
-    timeout[0] = left / 1000;
-    timeout[2] = (left % 1000) * 1e6;
-  }
-  call('ppoll', [list as unknown as Uint16Array, fds.length, timeout, null, 0]);
-  return fds.map((_, index) => list[index * 4 + 3]!);
 }
 
 function dispatchSignals(): void {

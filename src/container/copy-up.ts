@@ -10,6 +10,7 @@
 import { MESSAGE, TYPE } from '../../ffi/abi.ts';
 import { AT, ERRNO, errnoName, errnoText, O, S, STATX } from '../../ffi/constants/index.ts';
 import { restartingSyscall } from '../../ffi/local.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import { DONE, HANDS, type HandName, OUTPUT_SIZE, REQUEST } from '../plan/copy-up.ts';
 import { TAG } from '../plan/protocol.ts';
@@ -294,7 +295,7 @@ function copyExtendedAttributes(hands: Hands, original: number, copy: number): v
   if (result <= 0) return;
   const list = new TextDecoder().decode(hands.fetch(result)).split('\0');
   for (const text of list.filter((one) => COPIED.test(one))) {
-    const name = new TextEncoder().encode(text);
+    const name = utf8(text);
     const size = hands.call('fgetxattr', [original, OUTPUT_SIZE], { name }, NOT_THERE).result;
     if (size < 0 || size >= REQUEST.TEXT_SIZE) continue;
     hands.call('fsetxattr', [copy, size, 0], { name, text: hands.fetch(size) }, NOT_THERE);

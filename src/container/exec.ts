@@ -33,6 +33,7 @@ import { Channel, Unexpected } from './channel.ts';
 import { writePidFile } from './create.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { isAlive } from './process.ts';
+import { openProcess } from './process-fd.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 
 export interface ExecOptions {
@@ -209,15 +210,11 @@ function stoppedError(cause?: unknown): RuntsError {
   return new RuntsError('E_WRONG_STATE', 'cannot exec in a stopped container', { cause });
 }
 
-/** A pidfd of init that is certain to be the container's: opened first, checked then. */
+/** A pidfd of init. */
 function openInit(state: ContainerState): number {
-  const stopped = stoppedError();
-  if (state.init === null) throw stopped;
-  const init = pidfdOpen(state.init.pid);
-  if (init === undefined) throw stopped;
-  if (isAlive(state.init)) return init;
-  closeSync(init);
-  throw stopped;
+  const init = state.init === null ? undefined : openProcess(state.init);
+  if (init === undefined) throw stoppedError();
+  return init;
 }
 
 function openCgroup(state: ContainerState, below: string | undefined): { fd: number; path: string } | null {

@@ -7,7 +7,6 @@
 import { closeSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { executorFile } from '../../ffi/executor-file.ts';
-import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { assemble, image } from '../../ffi/tape.ts';
@@ -26,7 +25,7 @@ import type { Mount, Spec } from '../spec/types.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
 import { openCgroupNamespace } from './place.ts';
-import { isAlive } from './process.ts';
+import { openProcess } from './process-fd.ts';
 import type { ContainerState } from './state.ts';
 
 /**
@@ -87,7 +86,8 @@ async function withdrawn(state: ContainerState, mounts: readonly Mount[], error:
 
 async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFacts): Promise<void> {
   const handed: Record<string, number> = {};
-  const init = openInit(state);
+  const init = state.init === null ? undefined : openProcess(state.init);
+  if (init === undefined) throw notRunning();
   handed.init = init;
   let sync = -1;
   let channel: Channel | null = null;
@@ -126,13 +126,4 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
     channel?.close();
     for (const fd of Object.values(handed)) closeSync(fd);
   }
-}
-
-/** A pidfd of init that is certain to be the container's: opened first, checked then. */
-function openInit(state: ContainerState): number {
-  const init = state.init === null ? undefined : pidfdOpen(state.init.pid);
-  if (init === undefined) throw notRunning();
-  if (isAlive(state.init!)) return init;
-  closeSync(init);
-  throw notRunning();
 }

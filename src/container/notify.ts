@@ -15,6 +15,7 @@ import { POLL, pipe, poll } from '../../ffi/descriptors.ts';
 import { syscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { whenReady } from '../../ffi/ready.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { errnoOf } from '../errors.ts';
 import { receiveDescriptors, sendDescriptors, socketAddress } from '../linux/socket.ts';
 import { log } from '../log.ts';
@@ -127,7 +128,7 @@ function receive(socket: number): string {
 }
 
 function send(manager: number, text: string): void {
-  sendDescriptors(manager, new TextEncoder().encode(`${text}\n`), []);
+  sendDescriptors(manager, utf8(`${text}\n`), []);
 }
 
 /** `@name` is an abstract socket. */
@@ -149,7 +150,7 @@ function connectManager(host: string): number {
 function barrier(manager: number): void {
   const [ours, theirs] = pipe();
   try {
-    sendDescriptors(manager, new TextEncoder().encode('BARRIER=1'), [theirs]);
+    sendDescriptors(manager, utf8('BARRIER=1'), [theirs]);
   } finally {
     closeSync(theirs);
   }

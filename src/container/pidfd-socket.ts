@@ -6,6 +6,7 @@
 
 import { closeSync } from '#files';
 import { pidfdOpen } from '../../ffi/processes.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import { connectUnix, sendDescriptors } from '../linux/socket.ts';
 
@@ -21,7 +22,7 @@ export function sendPidfd(path: string, pid: number, kind: 'standard' | 'setns')
   let socket = -1;
   try {
     socket = connectUnix(path, `--pidfd-socket: cannot connect to ${path}`);
-    sendDescriptors(socket, new TextEncoder().encode(kind), [pidfd], '--pidfd-socket');
+    sendDescriptors(socket, utf8(kind), [pidfd], '--pidfd-socket');
   } finally {
     if (socket >= 0) closeSync(socket);
     closeSync(pidfd);

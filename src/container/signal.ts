@@ -26,19 +26,19 @@ function native(): Promise<typeof import('../../ffi/processes.ts')> {
 }
 
 /**
- * Sends a signal to one process: first a pidfd, which stays with the process that it was opened for, then the check
- * that this is the right one, then the signal through the pidfd.
+ * Sends a signal to one process, through a pidfd.
  *
  * @param signal number; 0 only checks
  * @returns false when the process is gone
  * @throws RuntsError E_SYSCALL when the signal can't be sent
  */
 export async function signalProcess(target: ProcessIdentity, signal: number): Promise<boolean> {
-  const { pidfdOpen, pidfdSendSignal } = await native();
-  const pidfd = pidfdOpen(target.pid);
+  const { openProcess } = await import('./process-fd.ts');
+  const pidfd = openProcess(target);
   if (pidfd === undefined) return false;
   try {
-    return isAlive(target) && pidfdSendSignal(pidfd, signal);
+    const { pidfdSendSignal } = await native();
+    return pidfdSendSignal(pidfd, signal);
   } finally {
     closeSync(pidfd);
   }
@@ -130,13 +130,11 @@ export async function killAndWait(target: Target, timeoutMs: number = DEATH_MS):
 
 /** Waits for the end of a process that need not be our child: its pidfd becomes readable then (Linux 5.3). */
 async function dies(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  const { pidfdOpen } = await native();
+  const { openProcess } = await import('./process-fd.ts');
   const { POLL, poll } = await import('../../ffi/descriptors.ts');
-  const pidfd = pidfdOpen(process.pid);
+  const pidfd = openProcess(process);
   if (pidfd === undefined) return true;
   try {
-    // The right one, or it was somebody else's pidfd that we would wait for.
-    if (!isAlive(process)) return true;
     return poll([{ fd: pidfd, events: POLL.IN }], timeoutMs)[0] !== 0;
   } finally {
     closeSync(pidfd);

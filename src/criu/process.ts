@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from '#files';
+import { closeSync, openSync, readFileSync } from '#files';
 import { errnoName, errnoText, F, FD as FD_FLAG } from '../../ffi/constants/index.ts';
 import { memfdCreate, socketPair } from '../../ffi/descriptors.ts';
 import { currentMachine } from '../../ffi/engine.ts';
@@ -17,6 +17,7 @@ import { assemble, image } from '../../ffi/tape.ts';
 import { Channel } from '../container/channel.ts';
 import { initFailure } from '../container/failure.ts';
 import { RuntsError } from '../errors.ts';
+import { administratorsPath, findProgram, ownEnvironment } from '../linux/programs.ts';
 import { FD, TAG, waitForParent } from '../plan/protocol.ts';
 import { type CriuResponse, REQUEST } from './messages.ts';
 import { CriuGone, call } from './rpc.ts';
@@ -24,25 +25,14 @@ import { CriuGone, call } from './rpc.ts';
 /** The RPC has been able to tell its version since then, and everything below relies on that. */
 const OLDEST = 30_000;
 
-/** Administrators' programs, also for a PATH without them. */
-const ALWAYS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
-
 /**
  * The path of the program.
  *
  * @throws RuntsError E_UNSUPPORTED when it isn't installed
  */
-export function findCriu(path: string = process.env.PATH ?? ''): string {
-  for (const folder of [...path.split(':'), ...ALWAYS]) {
-    if (!folder.startsWith('/')) continue;
-    const file = `${folder}/criu`;
-    try {
-      accessSync(file, constants.X_OK);
-      if (statSync(file).isFile()) return file;
-    } catch {
-      // the next folder
-    }
-  }
+export function findCriu(path?: string): string {
+  const file = findProgram('criu', administratorsPath(path));
+  if (file !== undefined) return file;
   throw new RuntsError('E_UNSUPPORTED', 'criu: executable file not found in $PATH', {
     errno: 'ENOENT',
     hint: 'checkpoint and restore need CRIU: apt-get install criu, dnf install criu',
@@ -149,8 +139,11 @@ function planStart(
   program.notify(TAG.READY);
   waitForParent(program, scratch, 'until it is in its cgroup');
   program.call('fcntl', [FD.sync, F.SETFD, FD_FLAG.CLOEXEC]);
-  const environment = Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`);
-  program.call('execve', [file, stringArray(['criu', 'swrk', String(socket)]), stringArray(environment)]);
+  program.call('execve', [
+    file,
+    stringArray(['criu', 'swrk', String(socket)]),
+    stringArray(ownEnvironment()),
+  ]);
   program.call('exit_group', [255]);
   prepared?.finish();
 }

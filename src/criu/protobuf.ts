@@ -1,3 +1,4 @@
+import { utf8 } from '../../ffi/text.ts';
 /**
  * As much of Protocol Buffers as CRIU's messages need: integers, booleans, strings and nested messages.
  *
@@ -52,7 +53,7 @@ function writeField(out: number[], { number, type }: Field, value: unknown): voi
     writeVarint(out, BigInt.asUintN(64, BigInt(Number(value))));
     return;
   }
-  const bytes = type === 'string' ? new TextEncoder().encode(String(value)) : encode(type, value as Message);
+  const bytes = type === 'string' ? utf8(String(value)) : encode(type, value as Message);
   writeVarint(out, BigInt((number << 3) | WIRE.BYTES));
   writeVarint(out, BigInt(bytes.length));
   for (const byte of bytes) out.push(byte);

@@ -8,6 +8,7 @@
 import { closeSync, openSync, readlinkSync, rmdirSync, writeFileSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { type Created, type Creation, carryOut, perform, type Step } from '../container/create.ts';
@@ -340,5 +341,5 @@ function sendMaster(creation: Creation, fds: readonly number[]): void {
       field: 'process.terminal',
     });
   }
-  sendDescriptors(socket, new TextEncoder().encode('/dev/ptmx'), [master], '--console-socket');
+  sendDescriptors(socket, utf8('/dev/ptmx'), [master], '--console-socket');
 }

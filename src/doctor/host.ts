@@ -4,8 +4,9 @@
  * @module
  */
 
-import { accessSync, constants, readFileSync, statfsSync, statSync } from '#files';
+import { accessSync, constants, readFileSync, statfsSync } from '#files';
 import type { CriuReport } from '../criu/check.ts';
+import { administratorsPath, findProgram } from '../linux/programs.ts';
 
 export interface Host {
   /** Text of a file; undefined when it can't be read. */
@@ -21,9 +22,6 @@ export interface Host {
   euid: number;
   env: Readonly<Record<string, string | undefined>>;
 }
-
-/** Where administrators' programs are, also for users whose PATH lacks it. */
-const ALWAYS = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 /** This machine. */
 export function thisHost(): Host {
@@ -43,11 +41,7 @@ export function thisHost(): Host {
     read: (path) => attempt(() => readFileSync(path, 'latin1')),
     exists: (path) => can(path, constants.F_OK),
     fileSystem: (path) => attempt(() => statfsSync(path).type),
-    program: (name) =>
-      [...(process.env.PATH ?? '').split(':'), ...ALWAYS]
-        .filter((folder) => folder.startsWith('/'))
-        .map((folder) => `${folder}/${name}`)
-        .find((path) => can(path, constants.X_OK) && attempt(() => statSync(path).isFile()) === true),
+    program: (name) => findProgram(name, administratorsPath()),
     writable: (path) => can(path, constants.W_OK),
     euid: process.geteuid?.() ?? 0,
     env: process.env,

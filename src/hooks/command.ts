@@ -4,8 +4,8 @@
  * @module
  */
 
-import { accessSync, constants, statSync } from '#files';
 import type { ExitStatus } from '../../ffi/processes.ts';
+import { findProgram, isProgram, ownEnvironment } from '../linux/programs.ts';
 import { spawnOnHost } from './spawn.ts';
 import { supervise } from './supervise.ts';
 
@@ -26,27 +26,9 @@ const OUTPUT_LIMIT = 1 << 28;
  * @throws RuntsError when it can't be executed
  */
 export function runCommand(name: string, args: readonly string[]): CommandResult | undefined {
-  const path = findProgram(name);
+  const path = !name.includes('/') ? findProgram(name) : isProgram(name) ? name : undefined;
   if (path === undefined) return undefined;
-  const env = Object.entries(process.env).map(([key, value]) => `${key}=${value ?? ''}`);
-  const child = spawnOnHost({ path, argv: [name, ...args], env });
+  const child = spawnOnHost({ path, argv: [name, ...args], env: ownEnvironment() });
   const { status, stdout, stderr } = supervise(child, new Uint8Array(0), undefined, -1, OUTPUT_LIMIT);
   return { status, stdout, stderr };
-}
-
-function findProgram(name: string): string | undefined {
-  if (name.includes('/')) return isProgram(name) ? name : undefined;
-  for (const folder of (process.env.PATH ?? '').split(':')) {
-    if (folder.startsWith('/') && isProgram(`${folder}/${name}`)) return `${folder}/${name}`;
-  }
-  return undefined;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -6,6 +6,7 @@
  */
 
 import { existsSync } from '#files';
+import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import { signalName } from '../linux/signals.ts';
 import { log } from '../log.ts';
@@ -46,7 +47,7 @@ export async function runHooks(
   if (hooks.length === 0) return;
   const spawn = options.spawn ?? (await import('./spawn.ts')).spawnOnHost;
   const { supervise } = await import('./supervise.ts');
-  const input = new TextEncoder().encode(JSON.stringify(state));
+  const input = utf8(JSON.stringify(state));
   const cwd = options.cwd ?? bundleOf(state);
   hooks.forEach((hook, index) => {
     try {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { concatBytes } from '../../ffi/text.ts';
+
 /** Keeps the last bytes of a stream, however long it is. */
 export class Tail {
   readonly #limit: number;
@@ -27,25 +29,15 @@ export class Tail {
   /** The text, without white space at its end; it says so when something before it is missing. */
   toString(): string {
     this.#trim();
-    const text = new TextDecoder().decode(join(this.#chunks, this.#kept)).trimEnd();
+    const text = new TextDecoder().decode(concatBytes(this.#chunks)).trimEnd();
     return this.#dropped === 0 ? text : `[${this.#dropped} bytes left out] ${text}`;
   }
 
   #trim(): void {
     if (this.#kept <= this.#limit) return;
     const excess = this.#kept - this.#limit;
-    this.#chunks = [join(this.#chunks, this.#kept).subarray(excess)];
+    this.#chunks = [concatBytes(this.#chunks).subarray(excess)];
     this.#dropped += excess;
     this.#kept = this.#limit;
   }
-}
-
-function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const all = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return all;
 }

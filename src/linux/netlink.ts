@@ -9,6 +9,7 @@ import { errnoName } from '../../ffi/constants/errno.ts';
 import { NETLINK, NETLINK_OPTION, NLM_F, NLMSG, NLMSGERR_ATTR } from '../../ffi/constants/netlink.ts';
 import { AF, SOCK } from '../../ffi/constants/socket.ts';
 import { restartingSyscall, syscall, trySyscall } from '../../ffi/local.ts';
+import { utf8 } from '../../ffi/text.ts';
 
 /** struct nlmsghdr: u32 length, u16 type, u16 flags, u32 sequence number, u32 port. */
 const HEADER = 16;
@@ -174,7 +175,7 @@ function decodeError(payload: Uint8Array, flags: number): NetlinkError | undefin
 
 /** A string attribute with its NUL. */
 export function encodeString(text: string): Uint8Array {
-  return new TextEncoder().encode(`${text}\0`);
+  return utf8(`${text}\0`);
 }
 
 export function decodeString(value: Uint8Array): string {

@@ -12,7 +12,7 @@ import { AT, O } from '../../ffi/constants/file.ts';
 import { AF, MSG, SCM, SOCK, SOL } from '../../ffi/constants/socket.ts';
 import { restartingSyscall, syscall } from '../../ffi/local.ts';
 import { addressOfBytes, nativeBytes } from '../../ffi/native.ts';
-import { utf8Length } from '../../ffi/text.ts';
+import { utf8, utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 
 /** A message as it arrived. */
@@ -116,7 +116,7 @@ export function connectUnix(path: string, what = `cannot connect to ${path}`): n
 
 /** struct sockaddr_un { u16 sun_family; char sun_path[108]; } up to and with the NUL. */
 export function socketAddress(path: string): Uint8Array {
-  const name = new TextEncoder().encode(path);
+  const name = utf8(path);
   const address = new Uint8Array(2 + name.length + 1);
   address[0] = AF.UNIX;
   address.set(name, 2);

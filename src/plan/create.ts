@@ -10,6 +10,7 @@
 import { AT, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { Program, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
+import { utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import type { Hooks, Process, Spec } from '../spec/types.ts';
 import { planAnyProcessor } from './affinity.ts';
@@ -270,7 +271,7 @@ function planCwd(ctx: PlanContext, root: RootAccess, cwd: string): void {
 
 function planNames(ctx: PlanContext, spec: Spec): void {
   const { program } = ctx;
-  const size = (text: string): number => new TextEncoder().encode(text).length;
+  const size = (text: string): number => utf8Length(text);
   if (spec.hostname) program.call('sethostname', [spec.hostname, size(spec.hostname)], { field: 'hostname' });
   if (spec.domainname)
     program.call('setdomainname', [spec.domainname, size(spec.domainname)], { field: 'domainname' });

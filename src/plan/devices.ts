@@ -9,6 +9,7 @@
 import { ACCESS, AT, ERRNO, O, S } from '../../ffi/constants/index.ts';
 import type { Cell, CellValue, Label } from '../../ffi/program.ts';
 import { bytes, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { basename, dirname, normalize } from '../paths.ts';
 import type { LinuxDevice, Mount } from '../spec/types.ts';
 import { planAttach } from './mount-attributes.ts';
@@ -166,7 +167,7 @@ function planDefaults(
   const size = Math.max(...devices.map(([name]) => name.length)) + '/dev/'.length + 1;
   const table = new Uint8Array(devices.length * size);
   devices.forEach(([name], i) => {
-    table.set(new TextEncoder().encode(`/dev/${name}`), i * size);
+    table.set(utf8(`/dev/${name}`), i * size);
   });
   const path = program.cell('path');
   const name = program.cell('name');

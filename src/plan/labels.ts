@@ -14,6 +14,7 @@
 import { AT, ERRNO, FS_MAGIC, O } from '../../ffi/constants/index.ts';
 import type { Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import type { Process } from '../spec/types.ts';
 import type { HostFacts, PlanContext } from './types.ts';
@@ -124,7 +125,7 @@ export function planKeyringLabel(
 /** Writes one of /proc/thread-self/attr. */
 function planAttribute(program: ProgramBuilder, proc: Cell, name: string, text: string): void {
   const file = program.cell('attribute');
-  const content = new TextEncoder().encode(text);
+  const content = utf8(text);
   program.call('openat', [valueIn(proc), `thread-self/attr/${name}`, O.WRONLY | O.CLOEXEC], { store: file });
   program.call('write', [valueIn(file), bytes(content, JSON.stringify(text)), content.length]);
   program.call('close', [valueIn(file)]);

@@ -8,6 +8,7 @@
 import { AT, KEYCTL, PR, STATX } from '../../ffi/constants/index.ts';
 import type { Bytes, Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import type { Process, User } from '../spec/types.ts';
 import { type InheritedAttributes, planProcessAttributes } from './attributes.ts';
 import { planCloseOnExec } from './close-on-exec.ts';
@@ -23,7 +24,7 @@ const ROOT: User = { uid: 0, gid: 0 };
 
 /** A string where a pointer is expected. */
 export function stringAddress(text: string): Bytes {
-  return bytes(new TextEncoder().encode(`${text}\0`), JSON.stringify(text));
+  return bytes(utf8(`${text}\0`), JSON.stringify(text));
 }
 
 /** What a new session keyring allows (KEY_POS_ALL, KEY_USR_VIEW, _READ, _LINK), and to search for it by its name. */

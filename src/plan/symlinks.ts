@@ -6,6 +6,7 @@
 
 import { ERRNO } from '../../ffi/constants/index.ts';
 import { addressOf, type Cell, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
 import { basename, dirname, resolve } from '../paths.ts';
 import type { Mount } from '../spec/types.ts';
@@ -82,7 +83,7 @@ function planUnlessLink(
   to: string,
   other: ReturnType<ProgramBuilder['label']>,
 ): void {
-  const expected = new TextEncoder().encode(to);
+  const expected = utf8(to);
   const count = Math.ceil((expected.length + 1) / 8);
   const padded = new Uint8Array(count * 8);
   padded.set(expected);

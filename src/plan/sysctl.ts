@@ -8,6 +8,7 @@
 import { FS_MAGIC, FSCONFIG, FSMOUNT, FSOPEN, MOUNT_ATTR, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import type { RootAccess } from './root.ts';
 import type { PlanContext } from './types.ts';
 
@@ -67,7 +68,7 @@ export function planSysctls(
     const file = program.cell('sysctl');
     for (const name of names) {
       program.within(`linux.sysctl[${JSON.stringify(name)}]`, () => {
-        const value = new TextEncoder().encode(sysctls[name] ?? '');
+        const value = utf8(sysctls[name] ?? '');
         program.call(
           'openat',
           [valueIn(proc), `sys/${sysctlPath(name)}`, O.WRONLY | O.CLOEXEC | O.NOFOLLOW],

@@ -10,6 +10,7 @@
 import { AT, CLONE, O } from '../../ffi/constants/index.ts';
 import type { Cell } from '../../ffi/program.ts';
 import { bytes, valueIn } from '../../ffi/program.ts';
+import { utf8 } from '../../ffi/text.ts';
 import type { Linux, LinuxTimeOffset } from '../spec/types.ts';
 import type { PlanContext } from './types.ts';
 
@@ -43,7 +44,7 @@ export function planTimeNamespace(
   if (offsets === undefined || file === undefined) return;
   const text = offsetsText(offsets);
   program.within(FIELD, () => {
-    const content = new TextEncoder().encode(text);
+    const content = utf8(text);
     program.call('write', [valueIn(file), bytes(content, JSON.stringify(text)), content.length]);
     program.call('close', [valueIn(file)]);
   });

@@ -12,6 +12,7 @@ import { ERRNO } from '../../ffi/constants/errno.ts';
 import { POLL, poll } from '../../ffi/descriptors.ts';
 import { syscallError, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
+import { utf8 } from '../../ffi/text.ts';
 import type { Channel } from '../container/channel.ts';
 import type { ContainerState } from '../container/state.ts';
 import { ociState } from '../container/status.ts';
@@ -60,7 +61,7 @@ export function handListenerToAgent(
       ...(agent.metadata ? { metadata: agent.metadata } : {}),
       state: ociState(state, status),
     };
-    const body = new TextEncoder().encode(JSON.stringify(message));
+    const body = utf8(JSON.stringify(message));
     sendDescriptors(socket, body, [listener], `${field}: cannot tell the seccomp agent at ${agent.path}`);
   } finally {
     if (socket >= 0) closeSync(socket);

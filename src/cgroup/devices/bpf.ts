@@ -8,6 +8,7 @@ import { closeSync } from '#files';
 import { BPF, RLIMIT } from '../../../ffi/constants/index.ts';
 import { syscallError, trySyscall } from '../../../ffi/local.ts';
 import { addressOfBytes, nativeBytes } from '../../../ffi/native.ts';
+import { utf8 } from '../../../ffi/text.ts';
 import type { RuntsError } from '../../errors.ts';
 
 const PROG_TYPE_CGROUP_DEVICE = 15;
@@ -41,7 +42,7 @@ function attributes(
 
 function text(value: string): Uint8Array {
   const bytes = nativeBytes(value.length + 1);
-  bytes.set(new TextEncoder().encode(value));
+  bytes.set(utf8(value));
   return bytes;
 }
 

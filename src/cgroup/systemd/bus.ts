@@ -15,6 +15,7 @@
 
 import { errnoName, errnoText } from '../../../ffi/constants/index.ts';
 import { declareAll, type NativeFunction, nativeBytes } from '../../../ffi/native.ts';
+import { utf8 } from '../../../ffi/text.ts';
 import { RuntsError } from '../../errors.ts';
 import { type Content, splitSignature, type Value } from './values.ts';
 
@@ -240,7 +241,7 @@ function append(sd: SdBus, message: number, { type, value }: Value): void {
 /** The memory of a basic value. sd-bus copies it. */
 function basic(type: string, value: Content): Uint8Array {
   if (typeof value === 'string') {
-    const encoded = new TextEncoder().encode(value);
+    const encoded = utf8(value);
     const bytes = nativeBytes(encoded.length + 1);
     bytes.set(encoded);
     return bytes;

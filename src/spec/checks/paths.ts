@@ -1,5 +1,6 @@
 /** Lengths of paths: what is too long for the kernel is of no use, and is found late. */
 
+import { utf8Length } from '../../../ffi/text.ts';
 import type { Spec } from '../types.ts';
 import type { Check } from './types.ts';
 
@@ -12,7 +13,7 @@ const SHORT = NAME_LENGTH / 3;
 
 function isTooLong(path: string): boolean {
   if (path.length <= SHORT) return false;
-  const length = (text: string): number => new TextEncoder().encode(text).length;
+  const length = (text: string): number => utf8Length(text);
   return length(path) > PATH_LENGTH || path.split('/').some((name) => length(name) > NAME_LENGTH);
 }
 
