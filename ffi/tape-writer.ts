@@ -23,6 +23,7 @@ import {
   OPERATOR,
   VERSION,
 } from './abi.ts';
+import { CALL_WORDS } from './call-words.ts';
 import { ERRNO, type ErrnoName } from './constants/errno.ts';
 import type {
   Arg,
@@ -38,7 +39,7 @@ import type {
   SetOperator,
 } from './program.ts';
 import { sizeOfCells } from './program.ts';
-import { type Machine, SYSCALLS, type SyscallArgs, type SyscallName } from './syscalls.ts';
+import type { Machine, SyscallArgs, SyscallName } from './syscalls.ts';
 import { type DataOwner, DataPool } from './tape-data.ts';
 import { utf8Length } from './text.ts';
 
@@ -85,21 +86,6 @@ const NO_OPTIONS: OpOptions = {};
 /** Words that most tapes need. */
 const ROOM = HEADER_WORDS + 384 * OP_WORDS;
 
-/** By machine and name: system call number << 16 | number of parameters; -1 for one that the machine lacks. */
-const NUMBERS: Readonly<Record<Machine, Readonly<Record<SyscallName, number>>>> = {
-  x64: numbersOf('x64'),
-  arm64: numbersOf('arm64'),
-};
-
-function numbersOf(machine: Machine): Record<SyscallName, number> {
-  const numbers: Partial<Record<SyscallName, number>> = {};
-  for (const name of Object.keys(SYSCALLS) as SyscallName[]) {
-    const { [machine]: number, parameters } = SYSCALLS[name];
-    numbers[name] = number < 0 ? -1 : (number << 16) | Object.keys(parameters).length;
-  }
-  return numbers as Record<SyscallName, number>;
-}
-
 /**
  * Writes operations straight into a tape, for a program that is performed and not read: a {@link Program} with the same
  * operations gives the same bytes by {@link assemble}.
@@ -125,7 +111,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   /** @param cells - those that the operations use, of a program that is there already */
   constructor(machine: Machine, cells: Cell[] = []) {
     this.machine = machine;
-    this.syscalls = NUMBERS[machine];
+    this.syscalls = CALL_WORDS[machine];
     this.cells = cells;
   }
 

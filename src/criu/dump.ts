@@ -9,6 +9,7 @@ import { type ContainerState, cgroupDirectory } from '../container/state.ts';
 import { RuntsError } from '../errors.ts';
 import { parse } from '../linux/mountinfo.ts';
 import { log } from '../log.ts';
+import { hostId } from '../plan/idmap.ts';
 import type { LinuxNamespaceType } from '../spec/types.ts';
 import { criuFailure } from './failure.ts';
 import { type CriuOptions, REQUEST } from './messages.ts';
@@ -46,7 +47,8 @@ export function configFile(annotations: Readonly<Record<string, string>>): { con
 export async function dump(state: ContainerState, flags: CheckpointFlags): Promise<void> {
   const { imagePath, workPath } = flags;
   checkStatusFd(flags.statusFd);
-  makeFolder(imagePath, rootOf(state));
+  // The container's root: in its user namespace CRIU opens images with no more than its rights.
+  makeFolder(imagePath, hostId(0, state.uidMappings) ?? 0);
   if (workPath !== undefined) makeFolder(workPath);
   const images = openFolder(imagePath);
   const work = workPath === undefined ? undefined : openFolder(workPath);
@@ -64,11 +66,6 @@ export async function dump(state: ContainerState, flags: CheckpointFlags): Promi
     closeSync(images);
     if (work !== undefined) closeSync(work);
   }
-}
-
-/** The container's root on the host: in its user namespace CRIU opens images with no more than its rights. */
-function rootOf({ uidMappings }: ContainerState): number {
-  return uidMappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
 }
 
 /** A folder as a descriptor; that nothing can be written there is told before anything is frozen. */

@@ -7,7 +7,8 @@
 import { limitWrites } from '../cgroup/controllers/index.ts';
 import { deviceRules } from '../cgroup/devices/rules.ts';
 import { controllersOf, type Write } from '../cgroup/write.ts';
-import type { LinuxIDMapping, Spec } from '../spec/types.ts';
+import type { Spec } from '../spec/types.ts';
+import { hostId } from './idmap.ts';
 import { isNewNamespace } from './namespaces.ts';
 import type { HostStep, PlanOptions } from './types.ts';
 
@@ -80,10 +81,4 @@ function cgroupOwner(spec: Spec): number | undefined {
 /** The host's id of root in the container's user namespace. */
 function containerRoot({ linux }: Spec): number | undefined {
   return linux?.uidMappings === undefined ? undefined : hostId(0, linux.uidMappings);
-}
-
-/** What an id of the container is on the host; undefined when it isn't mapped. */
-function hostId(id: number, mappings: readonly LinuxIDMapping[]): number | undefined {
-  const mapping = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size);
-  return mapping && mapping.hostID + (id - mapping.containerID);
 }

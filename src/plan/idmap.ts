@@ -164,3 +164,9 @@ function parseRange(
   if (outer === undefined) throw bad(`${JSON.stringify(range)} is not within one of linux.uidMappings`);
   return { ...mapping, hostID: outer.hostID + hostID - outer.containerID };
 }
+
+/** What an id of the container is on the host; undefined when it isn't mapped. */
+export function hostId(id: number, mappings: readonly LinuxIDMapping[]): number | undefined {
+  const mapping = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size);
+  return mapping && mapping.hostID + (id - mapping.containerID);
+}
