@@ -28,8 +28,6 @@ interface Koffi {
   errno(): number;
 }
 
-export { putIntegers } from './integers.ts';
-
 /** Whether a string with a NUL byte is refused below, with EINVAL. */
 export const CHECKS_STRINGS: boolean = false;
 

@@ -7,73 +7,15 @@
  * @module
  */
 
-import { putIntegers } from '#native';
 import { RuntsError } from '../src/errors.ts';
-import {
-  ARG,
-  CONDITION,
-  ERRNO_ANY,
-  HEADER,
-  IMAGE,
-  KIND,
-  MACHINE,
-  MAGIC,
-  MESSAGE,
-  OP,
-  OPERATOR,
-  VERSION,
-} from './abi.ts';
+import { ARG, ERRNO_ANY, HEADER, IMAGE, KIND, MAGIC, OP } from './abi.ts';
 import { CALL_WORDS } from './call-words.ts';
 import { ERRNO, type ErrnoName } from './constants/errno.ts';
-import type {
-  Arg,
-  Cell,
-  CellAddress,
-  CellValue,
-  Condition,
-  HandedFd,
-  Label,
-  Op,
-  OpOptions,
-  ProgramBuilder,
-  SetOperator,
-} from './program.ts';
-import { sizeOfCells } from './program.ts';
+import { putIntegers } from './integers.ts';
+import type { Arg, Cell, CellAddress, CellValue, HandedFd, Label, Op, OpOptions } from './program.ts';
 import type { Machine, SyscallArgs, SyscallName } from './syscalls.ts';
 import { type DataOwner, DataPool } from './tape-data.ts';
-import { utf8Length } from './text.ts';
-
-/** A program in the executor's format. */
-export interface Tape {
-  readonly bytes: Uint8Array;
-  /** Bytes of zeroed memory that the program needs; a multiple of 8, at least 8. */
-  readonly cellsSize: number;
-}
-
-/** What is known when the descriptors are open. */
-export interface TapeDescriptors {
-  /** Numbers of the descriptors that the program calls by name. */
-  fds: Readonly<Record<string, number>>;
-  /** Descriptor for the executor's messages. */
-  reportFd: number;
-}
-
-const CONDITION_NUMBERS: Readonly<Record<Condition, number>> = {
-  always: CONDITION.ALWAYS,
-  '==': CONDITION.EQUAL,
-  '!=': CONDITION.NOT_EQUAL,
-  '<': CONDITION.LESS,
-  '>=': CONDITION.NOT_LESS,
-  '&': CONDITION.AND,
-};
-const OPERATOR_NUMBERS: Readonly<Record<SetOperator, number>> = {
-  '': OPERATOR.COPY,
-  '+': OPERATOR.ADD,
-  '&': OPERATOR.AND,
-  '|': OPERATOR.OR,
-  '<<': OPERATOR.SHIFT_LEFT,
-  '>>': OPERATOR.SHIFT_RIGHT,
-};
+import { type Tape, type TapeDescriptors, TapeOperations } from './tape-operations.ts';
 
 const HEADER_WORDS = HEADER.SIZE / 4;
 const OP_WORDS = OP.SIZE / 4;
@@ -90,52 +32,24 @@ const ROOM = HEADER_WORDS + 384 * OP_WORDS;
  * Writes operations straight into a tape, for a program that is performed and not read: a {@link Program} with the same
  * operations gives the same bytes by {@link assemble}.
  */
-export class TapeWriter implements ProgramBuilder, DataOwner {
-  readonly cells: Cell[];
-  private readonly machine: Machine;
+export class TapeWriter extends TapeOperations implements DataOwner {
   /** Header and operations as 32-bit words: everything in them is little endian, and so are the machines. */
   private words = new Int32Array(ROOM);
   /** Length of `words`: to ask a typed array for its own is slow in QuickJS. */
   private room = ROOM;
-  private count = 0;
+  private length = 0;
   private readonly data = new DataPool(this);
   private readonly syscalls: Readonly<Record<SyscallName, number>>;
   /** Words that are to hold the index of a label that was not placed yet. */
   private readonly open: { at: number; label: Label }[] = [];
   /** Words that are to hold the number of a descriptor. */
   private readonly descriptors: { at: number; inBlobs: boolean; name: string }[] = [];
-  // For the texts of errors: the operation at hand, and the config field that it belongs to.
+  /** The operation at hand, for the texts of errors. */
   private name = '';
-  private field: string | undefined;
 
-  /** @param cells - those that the operations use, of a program that is there already */
   constructor(machine: Machine, cells: Cell[] = []) {
-    this.machine = machine;
+    super(machine, cells);
     this.syscalls = CALL_WORDS[machine];
-    this.cells = cells;
-  }
-
-  cell(name: string, size = 8): Cell {
-    const { cells } = this;
-    const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset: sizeOfCells(cells) };
-    cells.push(cell);
-    return cell;
-  }
-
-  label(name: string): Label {
-    return { name, index: -1 };
-  }
-
-  place(label: Label): void {
-    label.index = this.count;
-  }
-
-  within<T>(field: string, build: () => T): T {
-    const outer = this.field;
-    this.field = field;
-    const result = build();
-    this.field = outer;
-    return result;
   }
 
   call<N extends SyscallName>(name: N, args: SyscallArgs<N>, options: OpOptions = NO_OPTIONS): void {
@@ -151,73 +65,27 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
     this.args(at, args as readonly Arg[], syscall & 0xffff);
   }
 
-  jump(target: Label): void {
-    const at = this.begin('jump');
-    this.words[at] = KIND.JUMP | (CONDITION.ALWAYS << 16);
-    this.target(at, target);
+  operation(
+    name: Exclude<Op['kind'], 'syscall'>,
+    first: number,
+    args: readonly Arg[],
+    store: Cell | null,
+    storeOffset: number,
+    label: Label | null,
+  ): void {
+    const at = this.begin(name);
+    this.words[at] = first;
+    if (store !== null) this.words[at + STORE_WORD] = this.cellOffset(store, storeOffset, 8) + 1;
+    if (label !== null) this.target(at, label);
+    this.args(at, args, 6);
   }
 
-  jumpIf(left: Arg, condition: Exclude<Condition, 'always'>, right: Arg, target: Label): void {
-    this.conditional(condition, [left, right], target);
+  protected count(): number {
+    return this.length;
   }
 
-  set(store: Cell, left: Arg, operator: SetOperator = '', right: Arg = 0, storeOffset = 0): void {
-    const at = this.begin('set');
-    this.words[at] = KIND.SET | (OPERATOR_NUMBERS[operator] << 16);
-    this.words[at + STORE_WORD] = this.cellOffset(store, storeOffset, 8) + 1;
-    this.args(at, [left, right], 2);
-  }
-
-  notify(tag: Arg, value: Arg = 0, text: Arg = null, length: Arg = 0): void {
-    const at = this.begin('notify');
-    this.words[at] = KIND.NOTIFY;
-    this.args(at, [tag, value, text, textLength(text, length)], 4);
-  }
-
-  fail(text: Arg = null, length: Arg = 0, errno: Arg = 0): void {
-    const at = this.begin('fail');
-    this.words[at] = KIND.FAIL;
-    this.args(at, [text, textLength(text, length), errno], 3);
-  }
-
-  reportTo(fd: Arg): void {
-    const at = this.begin('reportTo');
-    this.words[at] = KIND.REPORT_TO;
-    this.args(at, [fd], 1);
-  }
-
-  /** Appends an operation of a symbolic program, whose labels are all placed. */
-  append(op: Op): void {
-    this.field = op.field;
-    switch (op.kind) {
-      case 'syscall':
-        this.call(op.name, op.args as SyscallArgs<SyscallName>, op);
-        break;
-      case 'jump':
-        this.conditional(op.condition, op.args, op.target);
-        break;
-      case 'set':
-        this.set(op.store, op.args[0] ?? 0, op.operator, op.args[1] ?? 0, op.storeOffset);
-        break;
-      case 'notify':
-        this.notify(op.args[0] ?? 0, op.args[1], op.args[2], op.args[3]);
-        break;
-      case 'fail':
-        this.fail(op.args[0], op.args[1], op.args[2]);
-        break;
-      case 'reportTo':
-        this.reportTo(op.args[0] ?? 0);
-        break;
-    }
-  }
-
-  /**
-   * Gives the tape; nothing can be appended afterwards.
-   *
-   * @throws {RuntsError} E_INTERNAL for a program that the executor would refuse
-   */
   finish({ fds, reportFd }: TapeDescriptors): Tape {
-    const { words, count, data } = this;
+    const { words, length: count, data } = this;
     for (const { at, label } of this.open) words[at] = this.placed(label);
     for (const { at, inBlobs, name } of this.descriptors) {
       const number = fds[name];
@@ -228,9 +96,9 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
     }
     const dataOffset = HEADER.SIZE + count * OP.SIZE;
     const constants = data.link(words, dataOffset);
-    const cellsSize = sizeOfCells(this.cells) || 8;
+    const cellsSize = this.cellsSize();
     words[HEADER.MAGIC / 4] = MAGIC;
-    words[HEADER.VERSION / 4] = VERSION | ((this.machine === 'arm64' ? MACHINE.ARM64 : MACHINE.X64) << 16);
+    words[HEADER.VERSION / 4] = this.versionWord();
     words[HEADER.OP_COUNT / 4] = count;
     words[HEADER.DATA_OFFSET / 4] = dataOffset;
     words[HEADER.TAPE_SIZE / 4] = dataOffset + constants.length;
@@ -280,7 +148,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   /** Makes room for an operation; gives its first word. */
   private begin(name: string): number {
     this.name = name;
-    const at = HEADER_WORDS + this.count++ * OP_WORDS;
+    const at = HEADER_WORDS + this.length++ * OP_WORDS;
     if (at + OP_WORDS > this.room) {
       this.room *= 2;
       const bigger = new Int32Array(this.room);
@@ -288,13 +156,6 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
       this.words = bigger;
     }
     return at;
-  }
-
-  private conditional(condition: Condition, args: readonly Arg[], target: Label): void {
-    const at = this.begin('jump');
-    this.words[at] = KIND.JUMP | (CONDITION_NUMBERS[condition] << 16);
-    this.target(at, target);
-    this.args(at, args, 2);
   }
 
   private args(at: number, args: readonly Arg[], arity: number): void {
@@ -369,7 +230,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
         words[word + (i >> 1)]! |= errno << (16 * (i & 1));
       }
     }
-    if (goto === undefined) words[at + TARGET_WORD] = this.count;
+    if (goto === undefined) words[at + TARGET_WORD] = this.length;
     else this.target(at, goto);
   }
 
@@ -380,7 +241,7 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
 
   private placed(label: Label): number {
     const { index } = label;
-    if (index >= 0 && index < this.count) return index;
+    if (index >= 0 && index < this.length) return index;
     const where = index < 0 ? 'nowhere' : 'behind the last operation';
     throw new RuntsError('E_INTERNAL', `tape: goes to the label ${label.name}, which is ${where}`);
   }
@@ -388,12 +249,6 @@ export class TapeWriter implements ProgramBuilder, DataOwner {
   private mistake(problem: string): RuntsError {
     return programError(this.name, this.field, problem);
   }
-}
-
-/** A literal text whose length is left out (0) is sent whole. */
-function textLength(text: Arg, length: Arg): Arg {
-  if (typeof text !== 'string' || length !== 0) return length;
-  return Math.min(utf8Length(text), MESSAGE.TEXT_LIMIT);
 }
 
 /** The error for a program that the executor would refuse, which is a mistake in the planner. */

@@ -8,9 +8,10 @@ import { RuntsError } from '../src/errors.ts';
 import { IMAGE } from './abi.ts';
 import type { Op, Program } from './program.ts';
 import type { Machine } from './syscalls.ts';
-import { programError, type Tape, type TapeDescriptors, TapeWriter } from './tape-writer.ts';
+import type { Tape, TapeDescriptors } from './tape-operations.ts';
+import { programError, TapeWriter } from './tape-writer.ts';
 
-export type { Tape, TapeDescriptors } from './tape-writer.ts';
+export type { Tape, TapeDescriptors } from './tape-operations.ts';
 export { TapeWriter } from './tape-writer.ts';
 
 export interface AssembleOptions extends TapeDescriptors {

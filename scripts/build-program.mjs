@@ -16,6 +16,8 @@ import { root, run, ScriptError } from './lib.mjs';
 
 const SOURCES = join(root, 'node_modules/qjsc/deps/quickjs_2021_03_27');
 const PARTS = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'libbf'];
+/** Our own, in ffi/quickjs. */
+const OURS = ['engine', 'tape'];
 const OBJECTS = join(root, 'dist/quickjs');
 
 /** For a fixed address: the heap has pointers to the code. */
@@ -84,13 +86,14 @@ const SUPPORTED = {
 export function engineInputs() {
   return [
     ...filesBelow(SOURCES, /^[^/]*\.[ch]$/),
-    join(root, 'ffi/quickjs/engine.c'),
+    ...filesBelow(join(root, 'ffi/quickjs'), /\.[ch]$/),
+    join(root, 'ffi/abi.h'),
     join(root, 'scripts/build-program.mjs'),
   ];
 }
 
 /** The objects, for a build step. */
-export const ENGINE_OUTPUTS = [...PARTS, 'engine'].map((name) => join(OBJECTS, `${name}.o`));
+export const ENGINE_OUTPUTS = [...PARTS, ...OURS].map((name) => join(OBJECTS, `${name}.o`));
 
 /** @type {string[] | undefined} the compiler and its first arguments */
 let compiler;
@@ -104,7 +107,7 @@ function compile(args) {
   run(/** @type {string} */ (file), [...first, ...args]);
 }
 
-/** Compiles QuickJS and engine.c. */
+/** Compiles QuickJS and what of the engine is ours. */
 export function buildEngine() {
   if (!existsSync(SOURCES))
     throw new ScriptError(`QuickJS is missing: ${relative(root, SOURCES)}; run: npm ci`);
@@ -116,18 +119,11 @@ export function buildEngine() {
     compile([...flags, '-c', source, '-o', object(name)]);
     rmSync(source);
   }
-  const ours = join(root, 'ffi/quickjs/engine.c');
-  compile([
-    ...COMPILE,
-    ...DEFINES,
-    '-Wall',
-    '-Wextra',
-    `-isystem${SOURCES}`,
-    '-c',
-    ours,
-    '-o',
-    object('engine'),
-  ]);
+  for (const name of OURS) {
+    const source = join(root, 'ffi/quickjs', `${name}.c`);
+    const flags = [...COMPILE, ...DEFINES, '-Wall', '-Wextra', `-isystem${SOURCES}`];
+    compile([...flags, '-c', source, '-o', object(name)]);
+  }
 }
 
 /** @param {string} source @param {string} name */

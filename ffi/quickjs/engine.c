@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "quickjs.h"
+#include "tape.h"
 
 /* ---- the heap ------------------------------------------------------------------------------------------------ */
 
@@ -61,6 +62,7 @@ struct heap {
   JSRuntime *runtime;
   JSContext *context;
   JSValue start; /* the program's function to be called */
+  struct tape_names tape;
   struct block *bins[BINS];
 };
 
@@ -211,7 +213,7 @@ static JSValue text_of(JSContext *ctx, const uint8_t *bytes, size_t length) {
 }
 
 /* The engine writes half a surrogate pair as three bytes; as UTF-8 it is U+FFFD. */
-static void no_surrogates(uint8_t *bytes, size_t length) {
+void no_surrogates(uint8_t *bytes, size_t length) {
   for (size_t i = 0; i + 2 < length; i++)
     if (bytes[i] == 0xed && bytes[i + 1] >= 0xa0) memcpy(bytes + i, "\xef\xbf\xbd", 3);
 }
@@ -219,7 +221,7 @@ static void no_surrogates(uint8_t *bytes, size_t length) {
 /* ---- memory that JavaScript lends to C ----------------------------------------------------------------------- */
 
 /* The bytes of a typed array. */
-static uint8_t *bytes_of(JSContext *ctx, JSValueConst view, size_t *length) {
+uint8_t *bytes_of(JSContext *ctx, JSValueConst view, size_t *length) {
   size_t offset, size, width;
   JSValue buffer = JS_GetTypedArrayBuffer(ctx, view, &offset, length, &width);
   if (JS_IsException(buffer)) return NULL;
@@ -391,30 +393,6 @@ static JSValue js_address(JSContext *ctx, JSValueConst self, int argc, JSValueCo
   return bytes == NULL ? JS_EXCEPTION : JS_NewBigUint64(ctx, (uint64_t)bytes);
 }
 
-/* putIntegers(words, at, args), see integers.ts */
-static JSValue js_put_integers(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
-  (void)self, (void)argc;
-  size_t length;
-  int32_t *words = (int32_t *)bytes_of(ctx, argv[0], &length);
-  int at, count = 0, others = 0;
-  JSValue size = JS_GetPropertyStr(ctx, argv[2], "length");
-  if (words == NULL || JS_ToInt32(ctx, &at, argv[1]) < 0 || JS_ToInt32(ctx, &count, size) < 0) return JS_EXCEPTION;
-  if (at < 0 || count > 6 || ((size_t)at + 2 * (size_t)count) * 4 > length)
-    return JS_ThrowRangeError(ctx, "word %d of %lu bytes", at, (unsigned long)length);
-  for (int k = count - 1; k >= 0; k--) {
-    JSValue value = JS_GetPropertyUint32(ctx, argv[2], (uint32_t)k);
-    int tag = JS_VALUE_GET_TAG(value);
-    if (tag == JS_TAG_INT) {
-      words[at + 2 * k] = JS_VALUE_GET_INT(value);
-      words[at + 2 * k + 1] = JS_VALUE_GET_INT(value) < 0 ? -1 : 0;
-    } else if (tag != JS_TAG_NULL) {
-      others = others << 3 | (k + 1);
-    }
-    JS_FreeValue(ctx, value);
-  }
-  return JS_NewInt32(ctx, others);
-}
-
 /* encode(text): its UTF-8 as a Uint8Array */
 static JSValue js_encode(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc;
@@ -539,7 +517,6 @@ static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_DEF("symbol", 2, js_symbol),
   JS_CFUNC_DEF("call", 3, js_call),
   JS_CFUNC_DEF("address", 1, js_address),
-  JS_CFUNC_DEF("putIntegers", 3, js_put_integers),
   JS_CFUNC_DEF("encode", 1, js_encode),
   JS_CFUNC_DEF("decode", 1, js_decode),
   JS_CFUNC_DEF("exit", 1, js_exit),
@@ -596,6 +573,7 @@ static void new_heap(void) {
   JS_SetGCThreshold(heap->runtime, 64 << 20);
   JSValue global = JS_GetGlobalObject(ctx), host = JS_NewObject(ctx);
   JS_SetPropertyFunctionList(ctx, host, functions, sizeof functions / sizeof *functions);
+  define_tape(ctx, host, &heap->tape);
   JS_SetPropertyStr(ctx, global, "__runts", host);
   JS_FreeValue(ctx, global);
 }
@@ -670,6 +648,7 @@ int main(int argc, char **argv) {
   size_t room = 4 << 20;
   if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur / 2 < room) room = stack.rlim_cur / 2;
   prepare_process();
+  use_tape_names(&HEAP->tape);
   JS_UpdateStackTop(HEAP->runtime);
   JS_SetMaxStackSize(HEAP->runtime, room);
   JSContext *ctx = HEAP->context;

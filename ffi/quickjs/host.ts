@@ -5,6 +5,7 @@
  */
 
 import type { NativeArg, NativeArray } from '../native.ts';
+import type { Arg, Cell, Label, OpOptions } from '../program.ts';
 import type { Machine } from '../syscalls.ts';
 
 export interface Host {
@@ -21,8 +22,8 @@ export interface Host {
   /** Calls a C function; `result` is the width of what it returns: -32 (signed), 32, 64, or 0 for nothing. */
   call(address: number, result: number, args: readonly NativeArg[]): number;
   address(array: NativeArray): bigint;
-  /** As of ../integers.ts. */
-  putIntegers(words: Int32Array, at: number, args: readonly unknown[]): number;
+  /** The inner half of a writer of tapes, see tape.c. */
+  tape: HostTape;
   /** A text's UTF-8. */
   encode(text: string): Uint8Array;
   /** UTF-8 as text; what is none becomes U+FFFD. */
@@ -43,6 +44,36 @@ export interface Host {
   takeSignals(): number[];
   /** What every process begins with. It gives the event loop: one turn, false when there is nothing to wait for. */
   onStart(start: () => () => boolean): void;
+}
+
+/** Those with `this` are for a class with a property `tape`, which `create` gives. */
+export interface HostTape {
+  create(
+    syscalls: Readonly<Record<string, number>>,
+    errnos: Readonly<Record<string, number>>,
+    cells: readonly Cell[],
+  ): object;
+  /** Appends a system call. What can't be one is given to the method `refused`, with the same arguments. */
+  call(this: { tape: object }, name: string, args: readonly unknown[], options?: OpOptions): void;
+  /** Appends any other operation, given its first word; false when it can't be. */
+  operation(
+    this: { tape: object },
+    first: number,
+    args: readonly Arg[],
+    store: Cell | null,
+    storeOffset: number,
+    label: Label | null,
+  ): boolean;
+  /** Operations so far. */
+  count(this: { tape: object }): number;
+  /** The tape, behind the room for the executor; null when a label or a descriptor is missing. */
+  link(
+    tape: object,
+    fds: Readonly<Record<string, number>>,
+    versionAndMachine: number,
+    cellsSize: number,
+    reportFd: number,
+  ): ArrayBuffer | null;
 }
 
 export const host = (globalThis as unknown as { __runts: Host }).__runts;

@@ -22,9 +22,6 @@ const WIDTHS: Readonly<Record<NativeType, number>> = {
 /** Whether a string with a NUL byte is refused below, with EINVAL. */
 export const CHECKS_STRINGS: boolean = true;
 
-/** As of integers.ts, in C: a tape has a thousand arguments. */
-export const putIntegers = host.putIntegers;
-
 export function engineNative(): Native {
   return {
     syscall: host.syscall,

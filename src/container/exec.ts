@@ -5,6 +5,7 @@
  */
 
 import { closeSync, constants, openSync } from '#files';
+import { TapeWriter } from '#tape-writer';
 import { AT, ERRNO, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
 import { executorFile } from '../../ffi/executor-file.ts';
@@ -14,7 +15,6 @@ import { Program } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { image } from '../../ffi/tape.ts';
-import { TapeWriter } from '../../ffi/tape-writer.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hasCloseRange, lastCapability, machine, setgroupsDenied } from '../linux/facts.ts';

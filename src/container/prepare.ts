@@ -5,7 +5,7 @@
  */
 
 import { fstatSync, lstatSync, realpathSync } from '#files';
-import { TapeWriter } from '../../ffi/tape-writer.ts';
+import { TapeWriter } from '#tape-writer';
 import { type ChosenCgroup, chooseCgroup } from '../cgroup/choose.ts';
 import { isUnprivileged } from '../cgroup/unprivileged.ts';
 import { errnoText } from '../cli/present.ts';
