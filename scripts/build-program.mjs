@@ -13,6 +13,7 @@ import { join, relative } from 'node:path';
 import { findCompiler } from './build-executor.mjs';
 import { filesBelow } from './incremental.mjs';
 import { root, run, ScriptError } from './lib.mjs';
+import { QUICKJS_CHANGES } from './quickjs-changes.mjs';
 
 const SOURCES = join(root, 'node_modules/qjsc/deps/quickjs_2021_03_27');
 const PARTS = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'libbf'];
@@ -34,42 +35,6 @@ const LINK = [
 ];
 const LIBRARIES = ['-lm', '-ldl'];
 
-/**
- * Changes of quickjs.c. Object literals are most of what a planner makes: a field that a new, plain object doesn't have yet
- * is added without the detour by the general definition of properties (a run executes 7 % fewer instructions).
- */
-const CHANGES = [
-  {
-    from: `                ret = JS_DefinePropertyValue(ctx, sp[-2], atom, sp[-1],
-                                             JS_PROP_C_W_E | JS_PROP_THROW);
-                sp--;
-                if (unlikely(ret < 0))
-                    goto exception;
-            }
-            BREAK;
-
-        CASE(OP_set_name):`,
-    to: `                JSObject *literal = JS_VALUE_GET_OBJ(sp[-2]);
-                JSProperty *slot;
-                if (literal->class_id == JS_CLASS_OBJECT && literal->extensible &&
-                    !find_own_property(&slot, literal, atom) &&
-                    (slot = add_property(ctx, literal, atom, JS_PROP_C_W_E)) != NULL) {
-                    slot->u.value = sp[-1];
-                    sp--;
-                    BREAK;
-                }
-                ret = JS_DefinePropertyValue(ctx, sp[-2], atom, sp[-1],
-                                             JS_PROP_C_W_E | JS_PROP_THROW);
-                sp--;
-                if (unlikely(ret < 0))
-                    goto exception;
-            }
-            BREAK;
-
-        CASE(OP_set_name):`,
-  },
-];
-
 /** What QuickJS understands beyond ES2020. */
 const SUPPORTED = {
   'class-field': true,
@@ -89,6 +54,7 @@ export function engineInputs() {
     ...filesBelow(join(root, 'ffi/quickjs'), /\.[ch]$/),
     join(root, 'ffi/abi.h'),
     join(root, 'scripts/build-program.mjs'),
+    join(root, 'scripts/quickjs-changes.mjs'),
   ];
 }
 
@@ -112,25 +78,28 @@ export function buildEngine() {
   if (!existsSync(SOURCES))
     throw new ScriptError(`QuickJS is missing: ${relative(root, SOURCES)}; run: npm ci`);
   mkdirSync(OBJECTS, { recursive: true });
+  const copies = Object.keys(QUICKJS_CHANGES);
+  for (const name of copies) {
+    const source = readFileSync(join(SOURCES, name), 'utf8');
+    writeFileSync(join(OBJECTS, name), changed(source, QUICKJS_CHANGES[name] ?? []));
+  }
+  const found = [`-isystem${OBJECTS}`, `-isystem${SOURCES}`];
   for (const name of PARTS) {
-    const source = join(OBJECTS, `${name}.c`);
-    writeFileSync(source, changed(readFileSync(join(SOURCES, `${name}.c`), 'utf8'), name));
-    const flags = [...COMPILE, ...DEFINES, '-D_GNU_SOURCE', '-w', `-I${SOURCES}`];
-    compile([...flags, '-c', source, '-o', object(name)]);
-    rmSync(source);
+    const source = join(copies.includes(`${name}.c`) ? OBJECTS : SOURCES, `${name}.c`);
+    compile([...COMPILE, ...DEFINES, '-D_GNU_SOURCE', '-w', ...found, '-c', source, '-o', object(name)]);
   }
   for (const name of OURS) {
     const source = join(root, 'ffi/quickjs', `${name}.c`);
-    const flags = [...COMPILE, ...DEFINES, '-Wall', '-Wextra', `-isystem${SOURCES}`];
-    compile([...flags, '-c', source, '-o', object(name)]);
+    compile([...COMPILE, ...DEFINES, '-Wall', '-Wextra', ...found, '-c', source, '-o', object(name)]);
   }
+  for (const name of copies) rmSync(join(OBJECTS, name));
 }
 
-/** @param {string} source @param {string} name */
-function changed(source, name) {
-  if (name !== 'quickjs') return source;
-  return CHANGES.reduce((text, { from, to }) => {
-    if (text.split(from).length !== 2) throw new ScriptError('quickjs.c is another one than the build knows');
+/** @param {string} source @param {readonly { from: string, to: string }[]} changes */
+function changed(source, changes) {
+  return changes.reduce((text, { from, to }) => {
+    if (text.split(from).length !== 2)
+      throw new ScriptError(`QuickJS is another one than the build knows: ${from}`);
     return text.replace(from, () => to);
   }, source);
 }

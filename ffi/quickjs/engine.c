@@ -615,6 +615,8 @@ static void make_heap(const char *program, const char *out) {
   JS_RunGC(HEAP->runtime);
   /* What is free lies scattered: a process takes new memory, and does not copy a page of the executable for each block. */
   memset(HEAP->bins, 0, sizeof HEAP->bins);
+  /* Nor for each count of references. */
+  JS_FreezeRuntime(HEAP->runtime);
   FILE *file = fopen(out, "w");
   size_t size = (size_t)(HEAP->top - (char *)HEAP + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
   HEAP->end = (char *)HEAP + size;
@@ -648,6 +650,7 @@ int main(int argc, char **argv) {
   size_t room = 4 << 20;
   if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur / 2 < room) room = stack.rlim_cur / 2;
   prepare_process();
+  JS_UseFrozenRuntime(HEAP->runtime);
   use_tape_names(&HEAP->tape);
   JS_UpdateStackTop(HEAP->runtime);
   JS_SetMaxStackSize(HEAP->runtime, room);
