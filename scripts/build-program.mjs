@@ -18,7 +18,7 @@ import { QUICKJS_CHANGES } from './quickjs-changes.mjs';
 const SOURCES = join(root, 'node_modules/qjsc/deps/quickjs_2021_03_27');
 const PARTS = ['quickjs', 'libregexp', 'libunicode', 'cutils', 'libbf'];
 /** Our own, in ffi/quickjs. */
-const OURS = ['engine', 'tape'];
+const OURS = ['engine', 'math', 'tape'];
 const OBJECTS = join(root, 'dist/quickjs');
 
 /** For a fixed address: the heap has pointers to the code. */
@@ -33,7 +33,7 @@ const LINK = [
   '-Wl,--build-id=none',
   '-Wl,-s',
 ];
-const LIBRARIES = ['-lm', '-ldl'];
+const LIBRARIES = ['-ldl'];
 
 /** What QuickJS understands beyond ES2020. */
 const SUPPORTED = {
@@ -90,7 +90,9 @@ export function buildEngine() {
   }
   for (const name of OURS) {
     const source = join(root, 'ffi/quickjs', `${name}.c`);
-    compile([...COMPILE, ...DEFINES, '-Wall', '-Wextra', ...found, '-c', source, '-o', object(name)]);
+    // -fno-builtin: math.c must not be told to call itself.
+    const flags = ['-fno-builtin', '-Wall', '-Wextra', ...found];
+    compile([...COMPILE, ...DEFINES, ...flags, '-c', source, '-o', object(name)]);
   }
   for (const name of copies) rmSync(join(OBJECTS, name));
 }

@@ -68,6 +68,17 @@ const FAST_PATHS = [
     }
     ret = JS_DefineProperty(ctx, this_obj, prop, val, JS_UNDEFINED, JS_UNDEFINED,`,
   },
+  // The shape of an object stays when the object goes: the next one like it finds it, and makes none.
+  {
+    from: `    if (add_shape_property(ctx, &p->shape, p, prop, prop_flags))
+        return NULL;
+    return &p->prop[p->shape->prop_count - 1];`,
+    to: `    if (add_shape_property(ctx, &p->shape, p, prop, prop_flags))
+        return NULL;
+    if (js_const_atoms != JS_ATOM_END && p->shape->is_hashed && p->shape->prop_count <= 12)
+        p->shape->header.ref_count++;
+    return &p->prop[p->shape->prop_count - 1];`,
+  },
 ];
 
 /**
@@ -144,10 +155,29 @@ static inline BOOL __JS_AtomIsConst(JSAtom v)
     from: `static void mark_children(JSRuntime *rt, JSGCObjectHeader *gp,
                           JS_MarkFunc *mark_func)
 {`,
-    to: `static void freeze_value(JSValue value)
+    to: `static int JS_AutoInitProperty(JSContext *ctx, JSObject *p, JSAtom prop,
+                               JSProperty *pr, JSShapeProperty *prs);
+
+static void freeze_value(JSValue value)
 {
     if (JS_VALUE_HAS_REF_COUNT(value))
         ((JSRefCountHeader *)JS_VALUE_GET_PTR(value))->ref_count = JS_FROZEN;
+}
+
+void JS_CompleteObjects(JSContext *ctx)
+{
+    struct list_head *el;
+    /* What this makes comes to the end of the list. */
+    list_for_each(el, &ctx->rt->gc_obj_list) {
+        JSObject *object = (JSObject *)list_entry(el, JSGCObjectHeader, link);
+        if (object->header.gc_obj_type != JS_GC_OBJ_TYPE_JS_OBJECT)
+            continue;
+        for (int i = 0; i < object->shape->prop_count; i++) {
+            JSShapeProperty *property = &get_shape_prop(object->shape)[i];
+            if (property->atom != JS_ATOM_NULL && (property->flags & JS_PROP_TMASK) == JS_PROP_AUTOINIT)
+                JS_AutoInitProperty(ctx, object, property->atom, &object->prop[i], property);
+        }
+    }
 }
 
 void JS_FreezeRuntime(JSRuntime *rt)
@@ -208,6 +238,8 @@ const FROZEN_VALUES = [
 static inline`,
     to: `/* The count of references of what is never freed. */
 #define JS_FROZEN (1 << 30)
+/* Makes the properties that are only made when they are first asked for. */
+void JS_CompleteObjects(JSContext *ctx);
 /* Everything that there is now is never freed. */
 void JS_FreezeRuntime(JSRuntime *rt);
 /* To be called first in a process that has a frozen runtime in its memory. */

@@ -612,6 +612,7 @@ static void make_heap(const char *program, const char *out) {
   if (JS_IsException(result)) die_of_exception(ctx);
   run_jobs(HEAP->runtime);
   if (JS_IsUndefined(HEAP->start)) die("the program has nothing to start");
+  JS_CompleteObjects(ctx);
   JS_RunGC(HEAP->runtime);
   /* What is free lies scattered: a process takes new memory, and does not copy a page of the executable for each block. */
   memset(HEAP->bins, 0, sizeof HEAP->bins);

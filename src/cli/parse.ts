@@ -104,7 +104,7 @@ function read(flag: FlagSpec, name: string, text: string): string | number | boo
 
 /** Decimal digits only: `0x10`, `1e3`, ` 5` and `5x` are mistakes, not numbers. */
 function readNumber(flag: FlagSpec, name: string, text: string): number | RuntsError {
-  const { min = 0, max = 2 ** 31 - 1 } = flag;
+  const { min = 0, max = 0x7fff_ffff } = flag;
   const wrong = (why: string) =>
     usageError(`invalid value ${JSON.stringify(text)} for flag -${name}: ${why}`, `${min} to ${max}`);
   if (!/^-?\d+$/.test(text)) return wrong('parse error');

@@ -67,7 +67,7 @@ export function parseCapabilities(
 /** Whether a set has a capability. */
 export function hasCapability(mask: CapabilityMask, number: number): boolean {
   const word = number < 32 ? mask.low : mask.high;
-  return ((word >>> (number % 32)) & 1) === 1;
+  return ((word >>> (number & 31)) & 1) === 1;
 }
 
 /** The text of /proc/sys/kernel/cap_last_cap as a number; what this program knows where it makes no sense. */

@@ -69,7 +69,7 @@ export function planMaskSource(ctx: PlanContext): Cell {
     program.call('openat', [AT.FDCWD, '/dev/null', O.PATH | O.NOFOLLOW | O.CLOEXEC], { store: source });
     program.call('statx', [valueIn(source), '', AT.EMPTY_PATH, STATX.TYPE, addressOf(statx)]);
     // stx_rdev_major and stx_rdev_minor are the u32s at 128 and 132: character device 1:3
-    program.jumpIf(valueIn(statx, 128), '==', 1 + 3 * 2 ** 32, genuine);
+    program.jumpIf(valueIn(statx, 128), '==', 0x3_0000_0001, genuine);
     program.fail(null, 0, 19, '/dev/null of the host is not the null device');
     program.place(genuine);
   });

@@ -115,7 +115,7 @@ function planStreamOwner(ctx: PlanContext, uid: number): void {
         goto: next,
       });
       // character device 1:3, the null device
-      program.jumpIf(valueIn(statx, 128), '==', 1 + 3 * 2 ** 32, next);
+      program.jumpIf(valueIn(statx, 128), '==', 0x3_0000_0001, next);
       program.call('fchown', [stream, uid, -1], { tolerate: ['EPERM', 'EINVAL', 'EROFS', 'ENOSYS'] });
       program.place(next);
     }

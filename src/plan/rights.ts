@@ -16,7 +16,7 @@ export function planSendDescriptor(program: ProgramBuilder, socket: HandedFd, fd
   // struct cmsghdr { u64 len; int level; int type; } and the descriptor: it can't be constant, so it lives in a cell
   const control = program.cell('control', CMSG_SPACE);
   program.set(control, CMSG_HEADER + 4);
-  program.set(control, SOL.SOCKET + SCM.RIGHTS * 2 ** 32, '', 0, 8);
+  program.set(control, SOL.SOCKET + SCM.RIGHTS * 0x1_0000_0000, '', 0, 8);
   program.set(control, valueIn(fd), '', 0, 16);
   const iov = words('iovec', [body, body.length]);
   const message = words('msghdr', [0, 0, iov, 1, addressOf(control), CMSG_SPACE, 0]);
