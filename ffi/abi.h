@@ -6,7 +6,7 @@
 #define RUNTS_ABI_H
 
 #define RTAP_MAGIC 0x50415452
-#define RTAP_VERSION 1
+#define RTAP_VERSION 2
 
 #define RTAP_MACHINE_X64 62
 #define RTAP_MACHINE_ARM64 183
@@ -31,15 +31,15 @@
 #define RTAP_HEADER_REPORT_FD 24
 #define RTAP_HEADER_RESERVED 28
 
-#define RTAP_OP_SIZE 72
+#define RTAP_OP_SIZE 48
 #define RTAP_OP_KIND 0
 #define RTAP_OP_NR 2
 #define RTAP_OP_ARG_KINDS 4
-#define RTAP_OP_RESERVED 6
+#define RTAP_OP_WIDE 6
 #define RTAP_OP_ARG 8
-#define RTAP_OP_STORE 56
-#define RTAP_OP_TARGET 60
-#define RTAP_OP_ERRNOS 64
+#define RTAP_OP_STORE 32
+#define RTAP_OP_TARGET 36
+#define RTAP_OP_ERRNOS 40
 
 #define RTAP_KIND_SYSCALL 0
 #define RTAP_KIND_JUMP 1
@@ -119,8 +119,8 @@ struct rtap_header {
 };
 
 struct rtap_op {
-	u16 kind, nr, arg_kinds, reserved;
-	i64 arg[6];
+	u16 kind, nr, arg_kinds, wide;
+	i32 arg[6];
 	u32 store, target;
 	u16 errnos[4];
 };
@@ -149,7 +149,7 @@ _Static_assert(sizeof(struct rtap_op) == RTAP_OP_SIZE, "op");
 RTAP_AT(rtap_op, kind, RTAP_OP_KIND);
 RTAP_AT(rtap_op, nr, RTAP_OP_NR);
 RTAP_AT(rtap_op, arg_kinds, RTAP_OP_ARG_KINDS);
-RTAP_AT(rtap_op, reserved, RTAP_OP_RESERVED);
+RTAP_AT(rtap_op, wide, RTAP_OP_WIDE);
 RTAP_AT(rtap_op, arg, RTAP_OP_ARG);
 RTAP_AT(rtap_op, store, RTAP_OP_STORE);
 RTAP_AT(rtap_op, target, RTAP_OP_TARGET);

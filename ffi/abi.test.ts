@@ -36,7 +36,7 @@ test('the fields of header, operation and message follow each other without a ga
     return [...ends.slice(1), offsets.SIZE!].map((end, i) => end - ends[i]!);
   };
   assert.deepEqual(sizes(abi.HEADER), [4, 2, 2, 4, 4, 4, 4, 4, 4]);
-  assert.deepEqual(sizes(abi.OP), [2, 2, 2, 2, 48, 4, 4, 8]);
+  assert.deepEqual(sizes(abi.OP), [2, 2, 2, 2, 24, 4, 4, 8]);
   assert.deepEqual(sizes(abi.MESSAGE, 'TEXT_LIMIT'), [4, 4, 8, 8, 4, 4]);
 });
 

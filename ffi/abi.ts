@@ -1,5 +1,5 @@
 /**
- * The executor's ABI, version 1: the one place where it is documented.
+ * The executor's ABI, version 2: the one place where it is documented.
  *
  * abi.h is the same for C; abi.test.ts compares every number of the two, and the structures in abi.h are tied to the
  * offsets by static assertions.
@@ -35,7 +35,7 @@
 /** `RTAP`, little endian. */
 export const MAGIC = 0x50415452;
 
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** ELF e_machine of the executor, which the tape must name. */
 export const MACHINE = { X64: 62, ARM64: 183 } as const;
@@ -68,7 +68,7 @@ export const HEADER = {
   MACHINE: 6,
   /** u32, at least 1. */
   OP_COUNT: 8,
-  /** u32: 32 + 72 * opCount; where the data begins. */
+  /** u32: 32 + 48 * opCount; where the data begins. */
   DATA_OFFSET: 12,
   /** u32: header, operations and data; must be phdr[1].p_filesz. */
   TAPE_SIZE: 16,
@@ -80,25 +80,25 @@ export const HEADER = {
   RESERVED: 28,
 } as const;
 
-/** Offsets in an operation. */
+/** Offsets in an operation. A tape is memory that every created container keeps, so an operation is short. */
 export const OP = {
-  SIZE: 72,
+  SIZE: 48,
   /** u16 {@link KIND}. */
   KIND: 0,
   /** u16: system call number, {@link CONDITION}, {@link OPERATOR}, or 0. */
   NR: 2,
   /** u16: two bits an argument, argument 0 lowest, {@link ARG}; bits 12 to 15 are 0. */
   ARG_KINDS: 4,
-  /** u16: 0. */
-  RESERVED: 6,
-  /** i64[6]. */
+  /** u16: a bit an argument, argument 0 lowest: an immediate that is wide ({@link ARG}); bits 6 to 15 are 0. */
+  WIDE: 6,
+  /** i32[6]. */
   ARG: 8,
   /** u32: byte offset of a cell + 1 (offset a multiple of 8), or 0 for none. */
-  STORE: 56,
+  STORE: 32,
   /** u32: index of an operation; checked for a jump and for an operation that lists an errno. */
-  TARGET: 60,
+  TARGET: 36,
   /** u16[4]: errnos that are no failure, in any place; 0 for none, {@link ERRNO_ANY} for all. */
-  ERRNOS: 64,
+  ERRNOS: 40,
 } as const;
 
 /** Kinds of operation. v0 to v5 are the arguments' values. */
@@ -127,6 +127,10 @@ export const KIND = {
 
 /** Kinds of argument. */
 export const ARG = {
+  /**
+   * The number `arg`, sign-extended. With its bit in {@link OP.WIDE} instead the 64-bit word at the tape's byte `arg`, a
+   * multiple of 8, dataOffset <= arg <= tapeSize - 8.
+   */
   IMMEDIATE: 0,
   /** The address of the tape's byte `arg`, dataOffset <= arg <= tapeSize. */
   DATA: 1,
@@ -186,15 +190,15 @@ export const REASON = {
   CELLS_SIZE: 5,
   /** No operations, or dataOffset isn't right behind them, or that is beyond the tape. */
   LAYOUT: 6,
-  /** A reserved field, of the header or of an operation, isn't 0. */
+  /** The header's reserved field isn't 0, or bits for wide arguments beyond the sixth. */
   RESERVED: 7,
   /** Unknown kind of operation. */
   KIND: 8,
   /** Unknown condition or operator, or a number where the kind has none. */
   NUMBER: 9,
-  /** Bits beyond the sixth argument. */
+  /** Bits beyond the sixth argument, or a wide argument that is no immediate. */
   ARG_KINDS: 10,
-  /** A data address outside the data. */
+  /** A data address outside the data, or a wide immediate that is not in it or not aligned. */
   DATA: 11,
   /** A cell address outside the cells. */
   CELL: 12,

@@ -89,7 +89,7 @@ function decodeOp(view: DataView, index: number): DecodedOp {
   for (let k = 0; k < 6; k++)
     args.push({
       kind: ARG_NAMES[(argKinds >> (2 * k)) & 3]!,
-      value: view.getBigInt64(at + OP.ARG + 8 * k, true),
+      value: argumentAt(view, at, k),
     });
   return {
     kind,
@@ -101,6 +101,15 @@ function decodeOp(view: DataView, index: number): DecodedOp {
       .map((i) => view.getUint16(at + OP.ERRNOS + 2 * i, true))
       .filter((errno) => errno !== 0),
   };
+}
+
+/** An argument: an address is its unsigned offset. */
+function argumentAt(view: DataView, at: number, k: number): bigint {
+  const offset = at + OP.ARG + 4 * k;
+  if ((view.getUint16(at + OP.WIDE, true) >> k) & 1)
+    return view.getBigInt64(view.getUint32(offset, true), true);
+  const kind = (view.getUint16(at + OP.ARG_KINDS, true) >> (2 * k)) & 3;
+  return BigInt(kind === ARG.IMMEDIATE ? view.getInt32(offset, true) : view.getUint32(offset, true));
 }
 
 /** The NUL-terminated string at an offset of the tape. */
@@ -181,19 +190,23 @@ function validateOp(
   bounds: { opCount: number; dataOffset: number; tapeSize: number; cellsSize: number },
 ): number | undefined {
   const kind = view.getUint16(at + OP.KIND, true);
-  if (view.getUint16(at + OP.RESERVED, true) !== 0) return REASON.RESERVED;
+  const wide = view.getUint16(at + OP.WIDE, true);
+  if (wide >= 1 << 6) return REASON.RESERVED;
   const highest = HIGHEST_NR[kind];
   if (highest === undefined) return REASON.KIND;
   if (view.getUint16(at + OP.NR, true) > highest) return REASON.NUMBER;
   const argKinds = view.getUint16(at + OP.ARG_KINDS, true);
   if (argKinds >= 1 << 12) return REASON.ARG_KINDS;
   for (let k = 0; k < 6; k++) {
-    const arg = view.getBigInt64(at + OP.ARG + 8 * k, true);
+    const arg = view.getUint32(at + OP.ARG + 4 * k, true);
     const argKind = (argKinds >> (2 * k)) & 3;
+    if ((wide >> k) & 1) {
+      if (argKind !== ARG.IMMEDIATE) return REASON.ARG_KINDS;
+      if (arg < bounds.dataOffset || arg + 8 > bounds.tapeSize || arg % 8 !== 0) return REASON.DATA;
+    }
     if (argKind === ARG.DATA && (arg < bounds.dataOffset || arg > bounds.tapeSize)) return REASON.DATA;
-    if (argKind === ARG.CELL && (arg < 0 || arg >= bounds.cellsSize)) return REASON.CELL;
-    if (argKind === ARG.VALUE && (arg < 0 || arg + 8n > bounds.cellsSize || arg % 8n !== 0n))
-      return REASON.VALUE;
+    if (argKind === ARG.CELL && arg >= bounds.cellsSize) return REASON.CELL;
+    if (argKind === ARG.VALUE && (arg + 8 > bounds.cellsSize || arg % 8 !== 0)) return REASON.VALUE;
   }
   const store = view.getUint32(at + OP.STORE, true);
   if (store === 0) {

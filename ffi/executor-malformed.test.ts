@@ -51,14 +51,22 @@ function u32(at: number, value: number): Break[3] {
 function argument(kind: number, value: bigint): Break[3] {
   return (view) => {
     view.setUint16(field(1, OP.ARG_KINDS), kind, true);
-    view.setBigInt64(field(1, OP.ARG), value, true);
+    view.setInt32(field(1, OP.ARG), Number(value), true);
+  };
+}
+
+/** Argument 0 of operation 2, which is an immediate. */
+function wide(offset: bigint): Break[3] {
+  return (view) => {
+    view.setUint16(field(2, OP.WIDE), 1, true);
+    view.setUint32(field(2, OP.ARG), Number(offset), true);
   };
 }
 
 const DATA_OFFSET = HEADER.SIZE + 4 * OP.SIZE;
 
 const BREAKS: Break[] = [
-  ['another version', INDEX_HEADER, REASON.VERSION, u16(HEADER.VERSION, 2)],
+  ['another version', INDEX_HEADER, REASON.VERSION, u16(HEADER.VERSION, 1)],
   ['another machine', INDEX_HEADER, REASON.MACHINE, u16(HEADER.MACHINE, 40)],
   ['tape size too large', INDEX_HEADER, REASON.TAPE_SIZE, u32(HEADER.TAPE_SIZE, 0x1000)],
   ['tape size too small', INDEX_HEADER, REASON.TAPE_SIZE, u32(HEADER.TAPE_SIZE, HEADER.SIZE)],
@@ -128,7 +136,12 @@ const BREAKS: Break[] = [
   ],
   ['data inside the operations', INDEX_HEADER, REASON.LAYOUT, u32(HEADER.DATA_OFFSET, DATA_OFFSET - OP.SIZE)],
   ['reserved field of the header', INDEX_HEADER, REASON.RESERVED, u32(HEADER.RESERVED, 1)],
-  ['reserved field of an operation', 2, REASON.RESERVED, u16(field(2, OP.RESERVED), 1)],
+  ['a seventh wide argument', 2, REASON.RESERVED, u16(field(2, OP.WIDE), 1 << 6)],
+  ['a wide argument that is no immediate', 1, REASON.ARG_KINDS, u16(field(1, OP.WIDE), 1)],
+  ['a wide argument in the operations', 2, REASON.DATA, wide(BigInt(DATA_OFFSET - 8))],
+  ['a wide argument across words', 2, REASON.DATA, wide(BigInt(DATA_OFFSET + 4))],
+  ['a wide argument across the end', 2, REASON.DATA, wide(BigInt(DATA_OFFSET + 8))],
+  ['a wide argument at the end of memory', 2, REASON.DATA, wide(0xfffffff8n)],
   ['unknown kind', 1, REASON.KIND, u16(field(1, OP.KIND), 6)],
   ['unknown operator', 1, REASON.NUMBER, u16(field(1, OP.NR), 6)],
   [
@@ -149,7 +162,6 @@ const BREAKS: Break[] = [
   ['negative cell address', 1, REASON.CELL, argument(2, -8n)],
   ['value beyond the cells', 1, REASON.VALUE, argument(3, 16n)],
   ['value across words', 1, REASON.VALUE, argument(3, 4n)],
-  ['value beyond 32 bits', 1, REASON.VALUE, argument(3, 2n ** 32n)],
   ['negative value', 1, REASON.VALUE, argument(3, -8n)],
   ['store beyond the cells', 0, REASON.STORE, u32(field(0, OP.STORE), 17)],
   ['store across words', 0, REASON.STORE, u32(field(0, OP.STORE), 2)],

@@ -121,7 +121,7 @@ static u32 check_op(const struct rtap_op *op)
 	const struct rtap_header *h = HEADER;
 	u32 kinds = op->arg_kinds, errnos = op->errnos[0] | op->errnos[1] | op->errnos[2] | op->errnos[3];
 
-	if (op->reserved)
+	if (op->wide >> 6)
 		return RTAP_REASON_RESERVED;
 	if (op->kind > RTAP_KIND_REPORT_TO)
 		return RTAP_REASON_KIND;
@@ -133,8 +133,15 @@ static u32 check_op(const struct rtap_op *op)
 	if (kinds >> 12)
 		return RTAP_REASON_ARG_KINDS;
 	for (int i = 0; i < 6; i++, kinds >>= 2) {
-		u64 arg = op->arg[i];
+		u64 arg = (u32)op->arg[i];
 
+		if (op->wide >> i & 1) {
+			if (kinds & 3)
+				return RTAP_REASON_ARG_KINDS;
+			if (arg < h->data_offset || arg + 8 > h->tape_size || arg % 8)
+				return RTAP_REASON_DATA;
+			continue;
+		}
 		switch (kinds & 3) {
 		case RTAP_ARG_DATA:
 			if (arg < h->data_offset || arg > h->tape_size)
@@ -241,12 +248,13 @@ __attribute__((noreturn, used)) void run(void)
 
 		next = i + 1;
 		for (int k = 0; k < 6; k++, kinds >>= 2) {
-			i64 arg = op->arg[k];
+			u32 arg = op->arg[k];
 
-			v[k] = (kinds & 3) == RTAP_ARG_DATA	? RTAP_IMAGE_TAPE_BASE + arg
-			       : (kinds & 3) == RTAP_ARG_CELL	? RTAP_IMAGE_CELLS_BASE + arg
+			v[k] = (kinds & 3) == RTAP_ARG_DATA    ? RTAP_IMAGE_TAPE_BASE + (i64)arg
+			       : (kinds & 3) == RTAP_ARG_CELL  ? RTAP_IMAGE_CELLS_BASE + (i64)arg
 			       : (kinds & 3) == RTAP_ARG_VALUE ? CELL(arg)
-							       : arg;
+			       : op->wide >> k & 1	       ? *AT(RTAP_IMAGE_TAPE_BASE + (i64)arg, const i64)
+							       : (i32)arg;
 		}
 		switch (op->kind) {
 		case RTAP_KIND_SYSCALL:

@@ -55,7 +55,7 @@ for (const runner of [native, emulated()]) {
     const tape = assemble(program, { machine: runner.machine, fds: {}, reportFd: 3 });
     const prctl = new DataView(tape.bytes.buffer, tape.bytes.byteOffset + HEADER.SIZE + OP.SIZE);
     prctl.setUint16(OP.NR, runner.machine === 'x64' ? 9 : 222, true);
-    prctl.setUint32(OP.ARG + 5 * 8, IMAGE.TAPE_OFFSET, true);
+    prctl.setUint32(OP.ARG + 5 * 4, IMAGE.TAPE_OFFSET, true);
     const result = runImage(runner, image(runner.elf, tape));
     assert.equal(result.stdout.toString(), 'RTAP');
   });

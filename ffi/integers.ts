@@ -5,8 +5,7 @@
  */
 
 /**
- * Writes those of `args` that are integers of 32 bits, sign-extended to 64, into the words from `at` on, two for each.
- * The words are 0 before. null is 0.
+ * Writes those of `args` that are integers of 32 bits into the words from `at` on. The words are 0 before. null is 0.
  *
  * @param args - at most six
  * @returns the places of those that are something else, from 1, in three bits each, the first in the lowest
@@ -16,10 +15,8 @@ export function putIntegers(words: Int32Array, at: number, args: readonly unknow
   for (let k = args.length - 1; k >= 0; k--) {
     const arg = args[k];
     if (arg === null) continue;
-    if (typeof arg === 'number' && (arg | 0) === arg) {
-      words[at + 2 * k] = arg;
-      if (arg < 0) words[at + 2 * k + 1] = -1;
-    } else others = (others << 3) | (k + 1);
+    if (typeof arg === 'number' && (arg | 0) === arg) words[at + k] = arg;
+    else others = (others << 3) | (k + 1);
   }
   return others;
 }

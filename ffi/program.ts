@@ -164,10 +164,29 @@ export function stringArray(strings: readonly string[]): Words {
   return { kind: 'words', words: [...strings, 0], text: 'argv' };
 }
 
+/** From this size on a cell is large: room for what may be long, of which mostly the beginning is used. */
+const LARGE = 1024;
+/** Where the large cells begin, so that what is touched of them and of the others is one page. */
+const LARGE_OFFSET = 0xc00;
+
+const endOf = (cell: Cell): number => cell.offset + ((cell.size + 7) & ~7);
+
+/** Adds a cell to a list. */
+export function addCell(cells: Cell[], name: string, size: number): Cell {
+  const large = size >= LARGE;
+  let i = cells.length - 1;
+  while (i >= 0 && cells[i]!.size >= LARGE !== large) i--;
+  let offset = i >= 0 ? endOf(cells[i]!) : large ? LARGE_OFFSET : 0;
+  // Where the others have no room any more, everything follows in the order in which it comes.
+  if (large || offset + size > LARGE_OFFSET) offset = Math.max(offset, sizeOfCells(cells));
+  const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset };
+  cells.push(cell);
+  return cell;
+}
+
 /** Bytes that the cells of a list take. */
 export function sizeOfCells(cells: readonly Cell[]): number {
-  const last = cells[cells.length - 1];
-  return last === undefined ? 0 : last.offset + ((last.size + 7) & ~7);
+  return cells.reduce((size, cell) => Math.max(size, endOf(cell)), 0);
 }
 
 /** What a planner appends operations to: a {@link Program} to be read, or a tape (tape.ts) to be performed. */
@@ -185,10 +204,7 @@ export class Program {
 
   /** Reserves memory of the running executor; 8 bytes unless said otherwise. */
   cell(name: string, size = 8): Cell {
-    const { cells } = this;
-    const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset: sizeOfCells(cells) };
-    cells.push(cell);
-    return cell;
+    return addCell(this.cells, name, size);
   }
 
   /** Makes a label; {@link place} puts it before the next operation. */

@@ -61,6 +61,15 @@ export class DataPool {
     return this.blobOffsets.get(blob) ?? this.addBlob(blob);
   }
 
+  /** Adds 64 bits; gives what word `at` of the operations holds for them until {@link link}. */
+  integer(value: number | bigint, at: number): number {
+    const word = this.blobLength;
+    this.reserve(2);
+    this.owner.writeInteger(this.blobs, word, value);
+    this.blobsInOps.push(at);
+    return word * 4;
+  }
+
   /** Writes a descriptor's number into a blob. */
   setBlobWord(at: number, value: number): void {
     this.owner.writeInteger(this.blobs, at, value);

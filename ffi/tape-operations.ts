@@ -6,7 +6,7 @@
 
 import { CONDITION, KIND, MACHINE, MESSAGE, OPERATOR, VERSION } from './abi.ts';
 import type { Arg, Cell, Condition, Label, Op, OpOptions, ProgramBuilder, SetOperator } from './program.ts';
-import { sizeOfCells } from './program.ts';
+import { addCell, sizeOfCells } from './program.ts';
 import type { Machine, SyscallArgs, SyscallName } from './syscalls.ts';
 import { utf8Length } from './text.ts';
 
@@ -84,10 +84,7 @@ export abstract class TapeOperations implements ProgramBuilder {
   abstract finish(descriptors: TapeDescriptors): Tape;
 
   cell(name: string, size = 8): Cell {
-    const { cells } = this;
-    const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset: sizeOfCells(cells) };
-    cells.push(cell);
-    return cell;
+    return addCell(this.cells, name, size);
   }
 
   label(name: string): Label {

@@ -25,6 +25,9 @@ const TARGET_WORD = OP.TARGET / 4;
 const ERRNOS_WORD = OP.ERRNOS / 4;
 const NO_OPTIONS: OpOptions = {};
 
+const MOST_SIGNED = 0x7fffffffffffffffn;
+const MOST = 0xffffffffffffffffn;
+
 /** Words that most tapes need. */
 const ROOM = HEADER_WORDS + 384 * OP_WORDS;
 
@@ -92,7 +95,7 @@ export class TapeWriter extends TapeOperations implements DataOwner {
       if (number === undefined)
         throw new RuntsError('E_INTERNAL', `tape: the descriptor ${name} is not handed over`);
       if (inBlobs) data.setBlobWord(at, number);
-      else this.writeInteger(words, at, number);
+      else words[at] = number;
     }
     const dataOffset = HEADER.SIZE + count * OP.SIZE;
     const constants = data.link(words, dataOffset);
@@ -138,7 +141,7 @@ export class TapeWriter extends TapeOperations implements DataOwner {
       to[at] = value;
       to[at + 1] = Math.floor(value / 0x100000000);
     } else {
-      if (value < -0x8000000000000000n || value > 0xffffffffffffffffn)
+      if (value < -0x8000000000000000n || value > MOST)
         throw this.mistake(`has an argument beyond 64 bits: ${value}`);
       to[at] = Number(BigInt.asIntN(32, value));
       to[at + 1] = Number(BigInt.asIntN(32, value >> 32n));
@@ -162,30 +165,39 @@ export class TapeWriter extends TapeOperations implements DataOwner {
     const { words } = this;
     if (args.length > arity) throw this.mistake(`takes ${arity} arguments, not ${args.length}`);
     let kinds = 0;
-    // Most arguments are integers, and written by that.
+    let wide = 0;
+    // Most arguments are small integers, and written by that.
     for (let rest = putIntegers(words, at + ARG_WORD, args); rest !== 0; rest >>= 3) {
       const k = (rest & 7) - 1;
       const arg = args[k]!;
-      const word = at + ARG_WORD + 2 * k;
+      const word = at + ARG_WORD + k;
       if (typeof arg === 'string') {
         words[word] = this.data.string(arg, word);
         kinds |= ARG.DATA << (2 * k);
-      } else if (typeof arg === 'number') {
-        this.writeInteger(words, word, arg);
+      } else if (typeof arg === 'number' || typeof arg === 'bigint') {
+        if (this.integer(word, arg)) wide |= 1 << k;
       } else {
         kinds |= this.reference(word, arg) << (2 * k);
       }
     }
-    words[at + 1] = kinds;
+    words[at + 1] = kinds | (wide << 16);
+  }
+
+  /** An integer that may need 64 bits: then it is among the data, and true is returned. */
+  private integer(word: number, value: number | bigint): boolean {
+    const small = typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : value | 0;
+    // What is out of range must come to the data, which refuses it: all 64 bits are the same only then.
+    const wide =
+      typeof value === 'number'
+        ? small !== value
+        : BigInt(small) !== (value > MOST_SIGNED && value <= MOST ? BigInt.asIntN(64, value) : value);
+    this.words[word] = wide ? this.data.integer(value, word) : small;
+    return wide;
   }
 
   /** An argument that isn't a number or a string. Gives its kind. */
-  private reference(word: number, arg: Exclude<Arg, number | string | null>): number {
+  private reference(word: number, arg: Exclude<Arg, number | bigint | string | null>): number {
     const { words } = this;
-    if (typeof arg === 'bigint') {
-      this.writeInteger(words, word, arg);
-      return ARG.IMMEDIATE;
-    }
     const { kind } = arg;
     if (kind === 'cellValue') {
       words[word] = this.cellOffset((arg as CellValue).cell, (arg as CellValue).offset, 8);

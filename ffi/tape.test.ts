@@ -12,7 +12,7 @@ import {
   validateTape,
   wordAt,
 } from './decode.ts';
-import { addressOf, bytes, handed, Program, stringArray, valueIn, words } from './program.ts';
+import { addressOf, bytes, handed, Program, sizeOfCells, stringArray, valueIn, words } from './program.ts';
 import { SYSCALLS } from './syscalls.ts';
 import { type AssembleOptions, assemble, image, type Tape } from './tape.ts';
 
@@ -48,6 +48,24 @@ test('header', () => {
   assert.equal(decoded.dataOffset, HEADER.SIZE + OP.SIZE);
   assert.equal(decoded.cellsSize, 32);
   assert.equal(tape.cellsSize, 32);
+});
+
+test('cells do not overlap, whatever their sizes', () => {
+  for (const sizes of [
+    [8, 4096, 8],
+    [4096, 8, 5000, 16],
+    [1000, 1000, 4096, 1000, 1000, 8, 2000, 8],
+    [4096, ...Array.from({ length: 500 }, () => 20), 4096, 8],
+  ]) {
+    const program = new Program();
+    const cells = sizes.map((size) => program.cell('cell', size));
+    const places = cells.map(({ offset, size }) => [offset, offset + size]).sort((a, b) => a[0]! - b[0]!);
+    places.forEach(([start], i) => {
+      assert.equal(start! % 8, 0);
+      if (i > 0) assert.ok(start! >= places[i - 1]![1]!, sizes.join());
+    });
+    assert.ok(sizeOfCells(cells) >= places.at(-1)![1]!);
+  }
 });
 
 test('a program without cells has eight bytes of them, as the executor demands', () => {

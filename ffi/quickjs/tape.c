@@ -345,6 +345,22 @@ static int blob(JSContext *ctx, struct tape *tape, JSValueConst object, JSAtom k
 
 /* ---- operations ---------------------------------------------------------------------------------------------- */
 
+/* What argument() gives for an immediate that is wide, beside the kinds. */
+#define WIDE 4
+
+/* Writes an integer: into the operation, or among the blobs when it needs more than 32 bits. */
+static int immediate(JSContext *ctx, struct tape *tape, int64_t number, uint32_t at) {
+  tape->words[at] = (int32_t)number;
+  if (number == (int32_t)number) return RTAP_ARG_IMMEDIATE;
+  uint32_t word = tape->blob_length;
+  if (grow(ctx, (void **)&tape->blobs, &tape->blob_room, word + 2, 4) || append(ctx, &tape->blobs_in_ops, at))
+    return REFUSED;
+  tape->blob_length += 2;
+  put(tape->blobs + word, number);
+  tape->words[at] = (int32_t)word * 4;
+  return WIDE;
+}
+
 /* Writes an argument; gives its kind. */
 static int argument(JSContext *ctx, struct tape *tape, JSValueConst value, uint32_t at) {
   int64_t number;
@@ -363,24 +379,23 @@ static int argument(JSContext *ctx, struct tape *tape, JSValueConst value, uint3
       return RTAP_ARG_DATA;
     }
     default:
-      if (integer(ctx, value, &number)) return REFUSED;
-      put(tape->words + at, number);
-      return RTAP_ARG_IMMEDIATE;
+      return integer(ctx, value, &number) ? REFUSED : immediate(ctx, tape, number, at);
   }
 }
 
 static int all_arguments(JSContext *ctx, struct tape *tape, JSValueConst list, int at_most, uint32_t op) {
   int64_t count = length_of(ctx, list);
-  int kinds = 0;
+  int kinds = 0, wide = 0;
   if (count < 0 || count > at_most) return REFUSED;
   for (int i = 0; i < count; i++) {
     JSValue value = JS_GetPropertyUint32(ctx, list, (uint32_t)i);
-    int kind = argument(ctx, tape, value, op + RTAP_OP_ARG / 4 + 2 * (uint32_t)i);
+    int kind = argument(ctx, tape, value, op + RTAP_OP_ARG / 4 + (uint32_t)i);
     JS_FreeValue(ctx, value);
     if (kind == REFUSED) return REFUSED;
-    kinds |= kind << 2 * i;
+    if (kind == WIDE) wide |= 1 << i;
+    else kinds |= kind << 2 * i;
   }
-  tape->words[op + RTAP_OP_ARG_KINDS / 4] = kinds;
+  tape->words[op + RTAP_OP_ARG_KINDS / 4] = kinds | wide << 16;
   return 0;
 }
 
@@ -532,7 +547,9 @@ static int settle(JSContext *ctx, struct tape *tape, JSValueConst numbers) {
     int64_t number;
     if (JS_IsUndefined(one->label)) {
       if (integer_of(ctx, numbers, one->name, &number)) return REFUSED;
-      put((one->in_blobs ? tape->blobs : tape->words) + one->at, number);
+      if (number != (int32_t)number) return REFUSED;
+      if (one->in_blobs) put(tape->blobs + one->at, number);
+      else tape->words[one->at] = (int32_t)number;
     } else {
       if (integer_of(ctx, one->label, NAME(index), &number) || number < 0 || number >= tape->count) return REFUSED;
       tape->words[one->at] = (int32_t)number;

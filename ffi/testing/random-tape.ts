@@ -158,6 +158,9 @@ export function randomTape(calls: ReturnType<typeof modelled>): fc.Arbitrary<Raw
   });
 }
 
+const isWide = ({ kind, value }: RawArg): boolean =>
+  kind === ARG.IMMEDIATE && BigInt.asIntN(32, value) !== value;
+
 /**
  * The tape's bytes, mutated. Whatever the mutations did, a system call is one that the model knows.
  *
@@ -170,7 +173,14 @@ export function encodeTape(
   harmless: number,
 ): RawTape {
   const dataOffset = HEADER.SIZE + ops.length * OP.SIZE;
-  const bytes = Buffer.alloc(dataOffset + data.length);
+  // Immediates beyond 32 bits lie behind the data.
+  const wide = ops.flatMap((op) => op.args.filter(isWide)).map((arg) => arg.value);
+  const wideOffset = dataOffset + data.length;
+  const bytes = Buffer.alloc(wideOffset + 8 * wide.length);
+  wide.forEach((value, i) => {
+    bytes.writeBigInt64LE(BigInt.asIntN(64, value), wideOffset + 8 * i);
+  });
+  let wideAt = wideOffset;
   bytes.writeUInt32LE(MAGIC, HEADER.MAGIC);
   bytes.writeUInt16LE(VERSION, HEADER.VERSION);
   bytes.writeUInt16LE(machine === 'x64' ? MACHINE.X64 : MACHINE.ARM64, HEADER.MACHINE);
@@ -187,8 +197,15 @@ export function encodeTape(
       op.args.reduce((kinds, arg, k) => kinds | (arg.kind << (2 * k)), 0),
       at + OP.ARG_KINDS,
     );
+    bytes.writeUInt16LE(
+      op.args.reduce((bits, arg, k) => bits | (isWide(arg) ? 1 << k : 0), 0),
+      at + OP.WIDE,
+    );
     op.args.forEach((arg, k) => {
-      bytes.writeBigInt64LE(arg.value, at + OP.ARG + 8 * k);
+      if (isWide(arg)) {
+        bytes.writeUInt32LE(wideAt, at + OP.ARG + 4 * k);
+        wideAt += 8;
+      } else bytes.writeInt32LE(Number(arg.value), at + OP.ARG + 4 * k);
     });
     bytes.writeUInt32LE(op.store, at + OP.STORE);
     bytes.writeUInt32LE(op.target, at + OP.TARGET);
@@ -226,8 +243,8 @@ const OP_FIELDS: readonly (readonly [number, number])[] = [
   [OP.KIND, 2],
   [OP.NR, 2],
   [OP.ARG_KINDS, 2],
-  [OP.RESERVED, 2],
-  ...[0, 1, 2, 3, 4, 5].map((k) => [OP.ARG + 8 * k, 8] as const),
+  [OP.WIDE, 2],
+  ...[0, 1, 2, 3, 4, 5].map((k) => [OP.ARG + 4 * k, 4] as const),
   [OP.STORE, 4],
   [OP.TARGET, 4],
   ...[0, 1, 2, 3].map((i) => [OP.ERRNOS + 2 * i, 2] as const),

@@ -9,7 +9,7 @@
 
 import { CAP, PR, PR_CAP_AMBIENT, RLIMIT } from '../../ffi/constants/index.ts';
 import type { ProgramBuilder } from '../../ffi/program.ts';
-import { bytes, words } from '../../ffi/program.ts';
+import { bytes, valueIn, words } from '../../ffi/program.ts';
 import { RuntsError } from '../errors.ts';
 import { type CapabilityMask, hasCapability, parseCapabilities } from '../linux/caps.ts';
 import { uint64 } from '../spec/integers.ts';
@@ -17,6 +17,9 @@ import type { LinuxCapabilities, POSIXRlimit, User } from '../spec/types.ts';
 
 /** _LINUX_CAPABILITY_VERSION_3, capget(2). */
 const CAPABILITY_VERSION = 0x20080522;
+
+/** From so many capabilities on a loop is shorter than an operation for each. */
+const LOOP_FROM = 8;
 
 /** What of a plan's context an identity needs. */
 export interface IdentityContext {
@@ -46,12 +49,7 @@ export function planIdentity(
     }
     return mask;
   };
-  const bounding = set('bounding');
-  program.within('process.capabilities.bounding', () => {
-    for (let capability = 0; capability <= facts.lastCapability; capability++) {
-      if (!hasCapability(bounding, capability)) program.call('prctl', [PR.CAPBSET_DROP, capability]);
-    }
-  });
+  planBounding(program, set('bounding'), facts.lastCapability);
   program.within('process.user', () => {
     program.call('prctl', [PR.SET_KEEPCAPS, 1]);
     planGroups(ctx, user);
@@ -68,6 +66,32 @@ export function planIdentity(
       ...(sysAdmin ? { note: 'CAP_SYS_ADMIN until execve, for linux.seccomp' } : {}),
     });
     planAmbient(program, set('ambient'), facts.lastCapability, { permitted, inheritable });
+  });
+}
+
+/** Drops what is not in the bounding set: a loop in the executor, or each by itself when they are few. */
+function planBounding(program: ProgramBuilder, bounding: CapabilityMask, last: number): void {
+  const dropped: number[] = [];
+  for (let capability = 0; capability <= last; capability++) {
+    if (!hasCapability(bounding, capability)) dropped.push(capability);
+  }
+  program.within('process.capabilities.bounding', () => {
+    if (dropped.length < LOOP_FROM) {
+      for (const capability of dropped) program.call('prctl', [PR.CAPBSET_DROP, capability]);
+      return;
+    }
+    const number = program.cell('capability');
+    const kept = program.cell('kept');
+    const again = program.label('again');
+    const next = program.label('next');
+    program.set(kept, bounding.high * 0x1_0000_0000 + bounding.low);
+    program.place(again);
+    program.jumpIf(valueIn(kept), '&', 1, next);
+    program.call('prctl', [PR.CAPBSET_DROP, valueIn(number)], { note: 'what is not in the config' });
+    program.place(next);
+    program.set(kept, valueIn(kept), '>>', 1);
+    program.set(number, valueIn(number), '+', 1);
+    program.jumpIf(valueIn(number), '<', last + 1, again);
   });
 }
 
