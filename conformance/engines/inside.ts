@@ -32,7 +32,8 @@ function reasonOf(error: unknown): string {
 
 /** In the world: all cases against one runtime. */
 export async function runInside<Box>(engine: Engine<Box>, options: Options): Promise<void> {
-  const { cases, runtimes, place } = options;
+  const { cases, runtimes, place, seconds } = options;
+  const started = performance.now();
   const print = (line: Line) => process.stdout.write(`${JSON.stringify(line)}\n`);
   const folder = mkdtempSync('/run/engine-');
   process.env.TMPDIR = folder;
@@ -41,6 +42,7 @@ export async function runInside<Box>(engine: Engine<Box>, options: Options): Pro
   print({ version: engine.version(box) });
   for (const one of engine.cases.filter(({ name }) => cases.includes(name))) {
     const began = performance.now();
+    if (began - started > seconds * 1000) break;
     let outcome: Outcome = { verdict: 'pass', reason: '' };
     try {
       await one.run(box);
@@ -80,13 +82,17 @@ function lineReader(onLine: (line: string) => void): (text: string) => void {
 export async function runOutside(
   engine: Engine<unknown>,
   runtime: Runtime,
-  { cases, place }: Pick<Options, 'cases' | 'place'>,
+  { cases, place, seconds }: Pick<Options, 'cases' | 'place' | 'seconds'>,
   onLine: (line: Line) => void,
   progress = true,
 ): Promise<void> {
-  const main = join(import.meta.dirname, '../main.ts');
-  const argv = [process.execPath, '--import', 'tsx', main, engine.name, '--inside'];
+  const program =
+    place === 'vm'
+      ? [await (await import('./bundle.ts')).bundle()]
+      : ['--import', 'tsx', join(import.meta.dirname, '../main.ts')];
+  const argv = [process.execPath, ...program, engine.name, '--inside'];
   argv.push('--runtimes', runtime.path, ...cases.flatMap((name) => ['--only', name]));
+  if (seconds !== Infinity) argv.push('--seconds', String(seconds));
   const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env;
   const read = lineReader((line) => {
     // A program of the engine may write there too.

@@ -19,6 +19,10 @@ export interface Options {
   readonly place: Place;
   /** In the world or VM: results go to standard output, one JSON text a line. */
   readonly inside: boolean;
+  /** Only cases that a runtime has no result of yet. */
+  readonly missing: boolean;
+  /** No case is begun after so many seconds with a runtime's engine. */
+  readonly seconds: number;
 }
 
 /** The runtimes of these names or absolute paths that are here. */
@@ -42,9 +46,10 @@ export function casesOf(engine: Pick<Engine<unknown>, 'cases' | 'vm'>, place: Pl
 }
 
 /**
- * Reads the command line. `--only` names a case, or the cases that begin so, and can be repeated.
+ * Reads the command line. `--only` names a case, or the cases that begin so, and can be repeated. `--missing` and
+ * `--seconds` together are for a machine that can be had for minutes only: each run goes on where the last one stopped.
  *
- * @throws Error when there is no such case
+ * @throws Error when there is no such case, or no such number
  */
 export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
   const { values } = parseArgs({
@@ -54,8 +59,12 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
       inside: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       runtimes: { type: 'string' },
+      missing: { type: 'boolean' },
+      seconds: { type: 'string' },
     },
   });
+  const seconds = values.seconds === undefined ? Infinity : Number(values.seconds);
+  if (Number.isNaN(seconds)) throw new Error(`--seconds: no number: ${values.seconds}`);
   const place: Place = values.vm ? 'vm' : 'host';
   const usual = casesOf(engine, place);
   const all = place === 'vm' ? engine.cases.map(({ name }) => name) : usual;
@@ -69,6 +78,8 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
     runtimes: findRuntimes(values.runtimes?.split(',') ?? engine.runtimes ?? ['runts', 'runc']),
     place,
     inside: values.inside ?? false,
+    missing: values.missing ?? false,
+    seconds,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Runs an engine's cases against runts, and against runc as the reference:
- * `npm run conformance -- ENGINE [--vm] [--only CASE]... [--runtimes NAME,…]`.
+ * `npm run conformance -- ENGINE [--vm] [--only CASE]... [--runtimes NAME,…] [--missing] [--seconds N]`.
  *
  * Each runtime gets the engine in a world of its own. Fails when a case fails for runts that passes for another runtime,
  * or that has no explanation. A run of some cases or runtimes renews their results only.
@@ -41,8 +41,12 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
     });
   };
   for (const runtime of runtimes) {
+    const cases = options.cases.filter(
+      (each) => !options.missing || earlier?.cells[each]?.[runtime.name] === undefined,
+    );
+    if (cases.length === 0) continue;
     versions[runtime.name] = versionOf(runtime.path) || runtime.name;
-    await runOutside(engine, runtime, options, (line) => {
+    await runOutside(engine, runtime, { ...options, cases }, (line) => {
       if (line.version !== undefined) versions[engine.name] = line.version;
       if (line.case === undefined || line.outcome === undefined) return;
       cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
