@@ -36,8 +36,8 @@ export interface Result {
 
 export interface Case<Box> {
   readonly name: string;
-  /** Needs what only the VM has: limits, systemd, checkpoints. */
-  readonly vm?: true;
+  /** Needs what only the VM has: limits, systemd, checkpoints. `too`: shows something there that a host can't. */
+  readonly vm?: true | 'too';
   /** The VM would show nothing more, and takes long. */
   readonly host?: true;
   /** Why it fails for runts, when that is known; in one sentence. */

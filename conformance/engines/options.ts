@@ -41,7 +41,7 @@ export function casesOf(engine: Pick<Engine<unknown>, 'cases' | 'vm'>, place: Pl
   const { cases } = engine;
   const all = !engine.vm?.onlyMarked;
   return cases
-    .filter(({ vm, host }) => (place === 'host' ? !vm : vm || (all && !host)))
+    .filter(({ vm, host }) => (place === 'host' ? vm !== true : vm || (all && !host)))
     .map(({ name }) => name);
 }
 
