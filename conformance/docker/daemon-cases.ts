@@ -9,7 +9,7 @@ import { RUNTIME, startDaemon } from './daemon.ts';
 const FIRST = 300_000;
 
 /** A daemon whose containers have a user namespace. */
-function remapped(box: Box) {
+export function remapped(box: Box) {
   if (!box.daemons.has('remap')) {
     appendFileSync('/etc/subuid', `nobody:${FIRST}:65536\n`);
     appendFileSync('/etc/subgid', `nobody:${FIRST}:65536\nnogroup:${FIRST}:65536\n`);
@@ -59,6 +59,7 @@ function rootless(box: Box) {
 export const daemonCases: readonly DockerCase[] = [
   {
     name: 'userns-remap: root of the container is another user',
+    vm: 'too',
     run(box) {
       const daemon = remapped(box);
       const script =
@@ -71,6 +72,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'userns-remap: exec terminal --user',
+    vm: 'too',
     run(box) {
       const daemon = remapped(box);
       detach(daemon, 'mapped', ['-t']);
@@ -88,6 +90,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'userns-remap: volumes and --userns host',
+    vm: 'too',
     run(box) {
       const daemon = remapped(box);
       const script = 'touch /data/x && stat -c %u:%g /data/x';
@@ -97,6 +100,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'rootless: run and exec',
+    vm: 'too',
     run(box) {
       const daemon = rootless(box);
       const script = 'id -u; while read -r a b c; do echo $a $b $c; done </proc/self/uid_map';
@@ -130,6 +134,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'live-restore: containers outlive the daemon',
+    vm: 'too',
     run(box) {
       const daemon = otherDaemon(box, 'live', { 'live-restore': true });
       detach(daemon, 'stays');
@@ -144,6 +149,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'the daemon stops and starts: --restart always',
+    vm: 'too',
     run(box) {
       const daemon = otherDaemon(box, 'restarted', {});
       detach(daemon, 'comes-back', ['--restart', 'always', '--stop-timeout', '1']);
@@ -168,6 +174,7 @@ export const daemonCases: readonly DockerCase[] = [
   },
   {
     name: 'no container leaves a state folder or a cgroup',
+    vm: 'too',
     run({ daemon, setting }) {
       sh(daemon, [], 'true');
       // Names of containers: runts keeps compiled seccomp filters in .cache, BuildKit has a cgroup of its own.

@@ -4,6 +4,7 @@
  * @module
  */
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { findCommand } from '../../test/harness/requirements.ts';
 import { call, ok, type Result, type Setting, waitFor } from '../engines/engine.ts';
@@ -23,6 +24,8 @@ export interface Daemon {
   attempt(args: readonly string[], input?: string): Result;
   /** Runs the client, which must succeed; gives its output. */
   ok(args: readonly string[], input?: string): string;
+  /** Removes all containers, without the client: in emulation each start of it takes seconds. */
+  clear(): Promise<void>;
   /** Brings the daemon up again, with the same containers, after it was killed. */
   start(): void;
   /** Ends the daemon and waits for its end. */
@@ -30,6 +33,27 @@ export interface Daemon {
 }
 
 const isAlive = (pid: number) => existsSync(`/proc/${pid}`);
+
+/** A request to a daemon; what it answers. */
+function request(socketPath: string, method: 'GET' | 'DELETE', path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest({ socketPath, method, path }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => resolve(Buffer.concat(chunks).toString()));
+      response.on('error', reject);
+    });
+    call.on('error', reject);
+    call.end();
+  });
+}
+
+async function removeContainers(socket: string): Promise<void> {
+  // A case may have left its daemon dead.
+  const list = await request(socket, 'GET', '/containers/json?all=1').catch(() => '[]');
+  const containers = JSON.parse(list) as { readonly Id: string }[];
+  await Promise.all(containers.map(({ Id }) => request(socket, 'DELETE', `/containers/${Id}?force=1&v=1`)));
+}
 
 /** A folder for PATH in which the runtime is called runc: BuildKit looks for that name and nothing else. */
 function pathWithRuntime({ folder, runtime }: Setting): string {
@@ -103,6 +127,7 @@ export function startDaemon(
     command,
     attempt,
     ok: (args, input) => ok(place, command(args), input),
+    clear: () => removeContainers(socket),
     start,
     end(signal) {
       process.kill(pid, signal);

@@ -47,11 +47,8 @@ export const docker: Engine<Box> = {
     ...daemonCases,
     ...limitCases,
   ],
-  clear({ daemons }) {
-    for (const each of daemons.values()) {
-      const containers = each.attempt(['ps', '--all', '--quiet']).stdout.split('\n').filter(Boolean);
-      if (containers.length > 0) each.attempt(['rm', '--force', '--volumes', ...containers]);
-    }
+  async clear({ daemons }) {
+    for (const each of daemons.values()) await each.clear();
   },
   version: ({ setting }) => ok(setting.place, [findCommand('dockerd')!, '--version']).trim(),
 };

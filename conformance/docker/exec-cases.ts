@@ -6,6 +6,7 @@ import { BOX, type DockerCase, detach, detachReady, execIn, inspect, inTerminal,
 export const execCases: readonly DockerCase[] = [
   {
     name: 'exec: output and exit code',
+    vm: 'too',
     run({ daemon }) {
       detach(daemon, 'target');
       const { code, stdout, stderr } = daemon.attempt([
@@ -28,6 +29,7 @@ export const execCases: readonly DockerCase[] = [
   },
   {
     name: 'exec -it: a terminal',
+    vm: 'too',
     run(box) {
       detach(box.daemon, 'target');
       const script =
@@ -50,6 +52,7 @@ export const execCases: readonly DockerCase[] = [
   },
   {
     name: 'exec: in all namespaces and the cgroup of the container',
+    vm: 'too',
     run({ daemon }) {
       detach(daemon, 'target', ['--hostname', 'there']);
       const script = `for name in cgroup ipc mnt net pid uts; do

@@ -38,6 +38,7 @@ export const imageCases: readonly DockerCase[] = [
     return [
       {
         name: which,
+        ...(buildKit ? {} : { vm: 'too' }),
         run(box) {
           const { code, stdout, stderr, run } = build(box, buildKit, DOCKERFILE);
           assert.equal(code, 0, stderr + stdout);

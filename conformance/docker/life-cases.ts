@@ -32,6 +32,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'stop: SIGTERM in time',
+    vm: 'too',
     run({ daemon }) {
       detachReady(daemon, 'polite', [], `trap "echo bye; exit 7" TERM; echo ready; ${loop}`);
       daemon.ok(['stop', '--time', '60', 'polite']);
@@ -41,6 +42,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'stop: SIGKILL after the time',
+    vm: 'too',
     run({ daemon }) {
       detachReady(daemon, 'deaf', [], `trap "" TERM; echo ready; ${loop}`);
       daemon.ok(['stop', '--time', '1', 'deaf']);
@@ -67,6 +69,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'pause and unpause',
+    vm: 'too',
     run({ daemon }) {
       detach(daemon, 'frozen');
       const events = join(cgroupOf(daemon, 'frozen'), 'cgroup.events');
@@ -80,6 +83,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'rm --force of a running and of a paused one',
+    vm: 'too',
     run({ daemon }) {
       detach(daemon, 'one');
       detach(daemon, 'two');
@@ -91,6 +95,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'run --restart on-failure:2',
+    vm: 'too',
     run({ daemon }) {
       detach(daemon, 'failing', ['--restart', 'on-failure:2'], 'sh', '-c', 'echo try; exit 1');
       waitFor('the last try', () => inspect(daemon, 'failing', 'State.Status') === 'exited');
@@ -121,6 +126,7 @@ export const lifeCases: readonly DockerCase[] = [
   },
   {
     name: 'run --health-cmd: healthy and then not',
+    vm: 'too',
     run({ daemon }) {
       const check = [
         '--health-cmd',

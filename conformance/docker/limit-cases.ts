@@ -13,6 +13,7 @@ import {
   sh,
   tryRun,
 } from './box.ts';
+import { remapped } from './daemon-cases.ts';
 
 interface Driver {
   readonly name: 'cgroupfs' | 'systemd';
@@ -215,6 +216,36 @@ export const limitCases: readonly DockerCase[] = [
       assert.notEqual(
         tryRun(daemon, ['--cap-add', 'SYS_ADMIN'], 'mount', '-t', 'tmpfs', 'none', '/tmp').code,
         0,
+      );
+    },
+  },
+  {
+    name: 'rights that a host’s root may lack: --ulimit upwards and --oom-score-adj downwards',
+    vm: true,
+    run(box) {
+      const options = ['--ulimit', 'nofile=1100000:1200000', '--oom-score-adj', '-500'];
+      const script = 'ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj';
+      const text = sh(plainDaemon(box, 'cgroupfs'), options, script);
+      assert.equal(text.replaceAll('\n', ' '), '1100000 1200000 -500');
+    },
+  },
+  {
+    name: 'userns-remap: limits and devices',
+    vm: true,
+    run(box) {
+      const daemon = remapped(box);
+      detach(daemon, 'mapped', ['--memory', '64m', '--pids-limit', '50', '--cpus', '0.5']);
+      const limits = ['memory.max', 'pids.max', 'cpu.max'];
+      assert.deepEqual(execIn(daemon, 'mapped', files(...limits)).split('\n'), [
+        '67108864',
+        '50',
+        '50000 100000',
+      ]);
+      daemon.ok(['update', '--memory', '96m', '--memory-swap', '96m', 'mapped']);
+      // A device that is bound into the container, as nobody may make one there.
+      assert.equal(
+        execIn(daemon, 'mapped', `${files('memory.max')}; echo >/dev/null && echo can`),
+        '100663296\ncan',
       );
     },
   },

@@ -28,6 +28,7 @@ function ask({ setting }: Box, port: number): string {
 export const networkCases: readonly DockerCase[] = [
   {
     name: 'bridge: a published port',
+    vm: 'too',
     run(box) {
       detach(box.daemon, 'server', ['--publish', '18080:80'], ...server(80, 'served'));
       waitFor('an answer', () => ask(box, 18080) === 'served');

@@ -32,6 +32,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'capabilities: the default ones',
+    vm: 'too',
     run({ daemon }) {
       assert.equal(sh(daemon, [], effective), DEFAULT_CAPABILITIES);
     },
@@ -71,6 +72,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'seccomp: the default profile',
+    vm: 'too',
     run({ daemon }) {
       assert.equal(sh(daemon, [], statusOf('Seccomp')), '2');
       // Allowed by the capability, refused by the profile.
@@ -106,6 +108,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'run --init: reaps and passes signals on',
+    vm: 'too',
     run({ daemon }) {
       const reaped = sh(
         daemon,
@@ -120,6 +123,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'run --ulimit',
+    vm: 'too',
     run({ daemon }) {
       assert.equal(
         sh(daemon, ['--ulimit', 'nofile=123:456'], 'ulimit -n; ulimit -Hn').replace('\n', ' '),
@@ -153,6 +157,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'devices: a node of another is of no use',
+    vm: 'too',
     run({ daemon }) {
       const { code, stderr } = tryRun(daemon, [], 'sh', '-c', `mknod /tmp/d c ${DEVICE.number} && : >/tmp/d`);
       assert.notEqual(code, 0);
@@ -197,6 +202,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'run --cgroupns host and private',
+    vm: 'too',
     run({ daemon }) {
       const own = 'sed -n s/^0:://p /proc/self/cgroup';
       assert.equal(sh(daemon, ['--cgroupns', 'private'], own), '/');
@@ -205,6 +211,7 @@ export const processCases: readonly DockerCase[] = [
   },
   {
     name: 'masked and read-only paths',
+    vm: 'too',
     run({ daemon }) {
       const script =
         'wc -c </proc/timer_list; touch /proc/sys/kernel/domainname 2>&1 | grep -o "Read-only.*"; ls /sys/firmware | wc -l';

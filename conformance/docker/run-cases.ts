@@ -7,6 +7,7 @@ import { RUNTIME } from './daemon.ts';
 export const runCases: readonly DockerCase[] = [
   {
     name: 'run: output and exit code',
+    vm: 'too',
     run({ daemon }) {
       const script = 'echo out; echo err >&2; exit 42';
       const { code, stdout, stderr } = tryRun(daemon, [], 'sh', '-c', script);
@@ -48,6 +49,7 @@ export const runCases: readonly DockerCase[] = [
   },
   {
     name: 'run -it: an interactive shell',
+    vm: 'too',
     run(box) {
       const typed = 'echo $((6*7))\nexit 5\n';
       const { code, stdout } = inTerminal(box, box.daemon, ['run', '--rm', '-it', BOX, 'sh'], typed);
@@ -84,6 +86,7 @@ export const runCases: readonly DockerCase[] = [
   },
   {
     name: 'run: a command that is not there: exit code 127',
+    vm: 'too',
     run({ daemon }) {
       const { code, stderr } = tryRun(daemon, [], 'nowhere');
       assert.equal(code, 127);
@@ -129,6 +132,7 @@ export const runCases: readonly DockerCase[] = [
   },
   {
     name: 'run: ten at once',
+    vm: 'too',
     run({ setting, daemon }) {
       const script = 'for i in 0 1 2 3 4 5 6 7 8 9; do "$@" $i & done; wait';
       const command = daemon.command(['run', '--rm', '--network', 'none', BOX, 'echo']);

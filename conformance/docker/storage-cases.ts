@@ -16,6 +16,7 @@ function hostFolder({ setting }: Box, name: string): string {
 export const storageCases: readonly DockerCase[] = [
   {
     name: 'run --read-only and --tmpfs',
+    vm: 'too',
     run({ daemon }) {
       const options = ['--read-only', '--tmpfs', '/tmp:size=3m,mode=1777'];
       const script =
@@ -80,6 +81,7 @@ export const storageCases: readonly DockerCase[] = [
   },
   {
     name: 'named volumes',
+    vm: 'too',
     run({ daemon }) {
       daemon.ok(['volume', 'create', 'kept']);
       sh(daemon, ['--volume', 'kept:/data'], 'echo stays >/data/file');
