@@ -260,6 +260,24 @@ for (const runtime of runtimes()) {
     );
   });
 
+  it('more files than the kernel gives anyone, in the container’s user namespace and without', (t) => {
+    const s = session(t, runtime);
+    const hard = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8')) + 1;
+    const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+    for (const user of [false, true]) {
+      const bundle = scriptBundle(t, 'true', {
+        config: (spec) => {
+          spec.process.rlimits = [{ type: 'RLIMIT_NOFILE', soft: 1, hard }];
+          if (!user) return;
+          spec.linux.namespaces!.push({ type: 'user' });
+          Object.assign(spec.linux, { uidMappings: ids, gidMappings: ids });
+        },
+      });
+      const { msg } = failureOf(s.run(bundle, { globals: JSON_LOG }));
+      assert.match(msg, /process\.rlimits\[0\]: .*\(EPERM\).*fs\/nr_open/i);
+    }
+  });
+
   it('a --root that can’t be written', (t) => {
     const s = session(t, runtime);
     const bundle = tempBundle(t, { rootfs: 'shared' });

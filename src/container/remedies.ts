@@ -26,7 +26,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
     'process.rlimits',
     'prlimit64',
     'EPERM',
-    'raising a hard limit needs CAP_SYS_RESOURCE, or a limit at most the runtime’s own',
+    'raising a hard limit needs CAP_SYS_RESOURCE, or a limit at most the runtime’s own; RLIMIT_NOFILE is at most /proc/sys/fs/nr_open for everyone',
   ],
   ['process.oomScoreAdj', 'write', 'EACCES', 'lowering the score needs CAP_SYS_RESOURCE'],
   ['process.user', 'setresuid', 'EINVAL', 'the id is not mapped in linux.uidMappings'],

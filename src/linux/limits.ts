@@ -21,7 +21,7 @@ export function setLimits(pid: number, limits: readonly POSIXRlimit[]): void {
       throw new RuntsError('E_INIT', `process.rlimits[${i}]: ${error.message}`, {
         ...error.details,
         field: `process.rlimits[${i}]`,
-        hint: 'raising a hard limit needs CAP_SYS_RESOURCE',
+        hint: 'raising a hard limit needs CAP_SYS_RESOURCE; RLIMIT_NOFILE is at most /proc/sys/fs/nr_open for everyone',
       });
     }
   });
