@@ -104,8 +104,8 @@ export function startDaemon(
   };
   writeFileSync(configFile, JSON.stringify(settings, null, 2));
   const command = (args: readonly string[]) => [
-    ...['env', `DOCKER_CONFIG=${base}`, `DOCKER_HOST=unix://${socket}`],
-    ...[client, ...args],
+    ...[client, '--config', base, '--host', `unix://${socket}`],
+    ...args,
   ];
   const attempt = (args: readonly string[], input?: string) => call(place, command(args), input);
   const log = join(base, 'log');
@@ -115,11 +115,20 @@ export function startDaemon(
     if (dockerd === undefined) throw new Error('no dockerd');
     const argv = home.launch([dockerd, '--config-file', configFile]);
     // An orphan, so that it doesn't stay a zombie of this process when it is killed.
-    const script = 'PATH=$1; log=$2; shift 2; "$@" </dev/null >>"$log" 2>&1 & echo $!';
-    pid = Number(ok(place, ['sh', '-c', script, 'sh', pathWithRuntime(setting), log, ...argv]));
+    const script = 'PATH=$1; log=$2; shift 2; "$@" </dev/null >"$log" 2>&1 & echo $!';
+    const launch = () => {
+      pid = Number(ok(place, ['sh', '-c', script, 'sh', pathWithRuntime(setting), log, ...argv]));
+    };
+    launch();
+    let patience = 3;
     waitFor('the daemon', () => {
-      if (!isAlive(pid)) throw new Error(`dockerd ended: ${readFileSync(log, 'utf8').slice(-500)}`);
-      return existsSync(socket) && attempt(['version']).code === 0;
+      if (isAlive(pid)) return existsSync(socket) && attempt(['version']).code === 0;
+      const said = readFileSync(log, 'utf8');
+      // It gives its containerd 15 seconds, which can be too short in emulation on a busy host.
+      if (patience-- === 0 || !said.includes('timeout waiting for containerd'))
+        throw new Error(`dockerd ended: ${said.slice(-500)}`);
+      launch();
+      return false;
     });
   };
   const daemon: Daemon = {
