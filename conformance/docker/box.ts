@@ -13,26 +13,48 @@ export const BOX = 'box';
 
 export interface Box {
   readonly setting: Setting;
-  /** The daemon of most cases; it comes up when the first one asks for it. */
+  /**
+   * The daemon of most cases; it comes up when the first one asks for it. In the VM one without networks: all that
+   * iptables has to do takes seconds there.
+   */
   readonly daemon: Daemon;
+  /** One with networks. */
+  readonly networked: Daemon;
   /** All that are up, by name. */
   readonly daemons: Map<string, Daemon>;
 }
 
 export function openBox(setting: Setting): Box {
   const daemons = new Map<string, Daemon>();
-  return {
+  const box: Box = {
     setting,
     daemons,
     get daemon() {
+      return setting.place === 'vm' ? plainDaemon(box, 'cgroupfs') : box.networked;
+    },
+    get networked() {
       const daemon = daemons.get('main') ?? startDaemon(setting, 'main');
       daemons.set('main', daemon);
       return daemon;
     },
   };
+  return box;
 }
 
 export type DockerCase = Case<Box>;
+
+const NO_NETWORK = { bridge: 'none', iptables: false } as const;
+
+/** What daemon.json says of the network of one more daemon. */
+function networkOf({ setting, daemons }: Pick<Box, 'setting' | 'daemons'>, name: string) {
+  if (setting.place === 'vm') return NO_NETWORK;
+  // Daemons would take each other's docker0 away.
+  const bridge = `b-${name}`;
+  const address = `172.31.${daemons.size}.1/24`;
+  const script = 'ip link add "$1" type bridge && ip address add "$2" dev "$1" && ip link set "$1" up';
+  ok(setting.place, ['sh', '-c', script, 'sh', bridge, address]);
+  return { bridge };
+}
 
 /** A daemon with more in its daemon.json. It stays up for other cases that ask for the same name. */
 export function otherDaemon(
@@ -42,27 +64,24 @@ export function otherDaemon(
 ): Daemon {
   const known = daemons.get(name);
   if (known !== undefined) return known;
-  // Daemons would take each other's docker0 away.
-  const bridge = `b-${name}`;
-  const address = `172.31.${daemons.size}.1/24`;
-  const script = 'ip link add "$1" type bridge && ip address add "$2" dev "$1" && ip link set "$1" up';
-  ok(setting.place, ['sh', '-c', script, 'sh', bridge, address]);
-  const daemon = startDaemon(setting, name, { bridge, ...config });
+  const daemon = startDaemon(setting, name, { ...networkOf({ setting, daemons }, name), ...config });
   daemons.set(name, daemon);
   return daemon;
 }
 
 /**
- * For the VM, where networks and all that iptables has to do take seconds: a daemon without.
+ * A daemon without networks.
  *
  * @param driver - of cgroups
  */
-export function plainDaemon({ setting, daemons }: Box, driver: 'cgroupfs' | 'systemd'): Daemon {
+export function plainDaemon(
+  { setting, daemons }: Pick<Box, 'setting' | 'daemons'>,
+  driver: 'cgroupfs' | 'systemd',
+): Daemon {
   const daemon =
     daemons.get(driver) ??
     startDaemon(setting, driver, {
-      bridge: 'none',
-      iptables: false,
+      ...NO_NETWORK,
       'exec-opts': [`native.cgroupdriver=${driver}`],
       'cgroup-parent': driver === 'cgroupfs' ? `/${setting.token}` : undefined,
     });

@@ -30,13 +30,13 @@ export const networkCases: readonly DockerCase[] = [
     name: 'bridge: a published port',
     vm: 'too',
     run(box) {
-      detach(box.daemon, 'server', ['--publish', '18080:80'], ...server(80, 'served'));
+      detach(box.networked, 'server', ['--publish', '18080:80'], ...server(80, 'served'));
       waitFor('an answer', () => ask(box, 18080) === 'served');
     },
   },
   {
     name: 'bridge: two containers reach each other',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       detach(daemon, 'server', [], ...server(80, 'neighbour'));
       const address = daemon.ok(['inspect', '--format', '{{.NetworkSettings.IPAddress}}', 'server']).trim();
       const script = `until nc ${address} 80 | grep neighbour; do sleep 0.1; done`;
@@ -45,7 +45,7 @@ export const networkCases: readonly DockerCase[] = [
   },
   {
     name: 'network create: names',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       daemon.ok(['network', 'create', 'own']);
       try {
         detach(daemon, 'server', ['--network', 'own', '--network-alias', 'alias'], ...server(80, 'by-name'));
@@ -59,7 +59,7 @@ export const networkCases: readonly DockerCase[] = [
   },
   {
     name: 'network connect and disconnect',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       daemon.ok(['network', 'create', 'second']);
       try {
         detach(daemon, 'moving');
@@ -76,7 +76,7 @@ export const networkCases: readonly DockerCase[] = [
   },
   {
     name: 'run --network none',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       assert.equal(
         sh(
           daemon,
@@ -90,13 +90,13 @@ export const networkCases: readonly DockerCase[] = [
   {
     name: 'run --network host',
     run(box) {
-      detach(box.daemon, 'server', ['--network', 'host'], ...server(18081, 'on-the-host'));
+      detach(box.networked, 'server', ['--network', 'host'], ...server(18081, 'on-the-host'));
       waitFor('an answer', () => ask(box, 18081) === 'on-the-host');
     },
   },
   {
     name: 'run --network container:NAME',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       detach(daemon, 'server', [], ...server(80, 'same'));
       const script = 'until nc 127.0.0.1 80 | grep same; do sleep 0.1; done';
       assert.equal(sh(daemon, ['--network', 'container:server'], script), 'same');
@@ -104,7 +104,7 @@ export const networkCases: readonly DockerCase[] = [
   },
   {
     name: 'run --mac-address and --ip',
-    run({ daemon }) {
+    run({ networked: daemon }) {
       daemon.ok(['network', 'create', '--subnet', '10.77.0.0/24', 'fixed']);
       try {
         const options = ['--network', 'fixed', '--ip', '10.77.0.9', '--mac-address', '02:42:00:00:00:77'];
