@@ -95,12 +95,12 @@ export function plainDaemon(
  * @returns what it prints, without white space at the ends
  */
 export function sh(daemon: Daemon, options: readonly string[], script: string): string {
-  return daemon.ok(['run', '--rm', ...options, BOX, 'sh', '-c', script]).trim();
+  return daemon.ok(['run', '--rm', ...daemon.options, ...options, BOX, 'sh', '-c', script]).trim();
 }
 
 /** The same, when it may fail. */
 export function tryRun(daemon: Daemon, options: readonly string[], ...command: string[]): Result {
-  return daemon.attempt(['run', '--rm', ...options, BOX, ...command]);
+  return daemon.attempt(['run', '--rm', ...daemon.options, ...options, BOX, ...command]);
 }
 
 /** `docker run --detach --name NAME OPTION... box COMMAND`; sleeps without a command. */
@@ -111,7 +111,7 @@ export function detach(
   ...command: string[]
 ): void {
   const what = command.length > 0 ? command : ['sleep', '3600'];
-  daemon.ok(['run', '--detach', '--name', name, ...options, BOX, ...what]);
+  daemon.ok(['run', '--detach', '--name', name, ...daemon.options, ...options, BOX, ...what]);
 }
 
 /** A container that runs a script, of which `ready` is printed once it can be used. */

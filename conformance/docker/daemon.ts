@@ -18,6 +18,8 @@ const client = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker';
 export interface Daemon {
   /** The runtimes' state, the containers' network namespaces and so on. */
   readonly execRoot: string;
+  /** Of every `docker run`. */
+  readonly options: readonly string[];
   /** The client's command line. */
   command(args: readonly string[]): string[];
   /** Runs the client. */
@@ -133,6 +135,7 @@ export function startDaemon(
   };
   const daemon: Daemon = {
     execRoot,
+    options: [],
     command,
     attempt,
     ok: (args, input) => ok(place, command(args), input),
