@@ -12,6 +12,9 @@ type Options = Omit<Case<Box>, 'name' | 'run'>;
 /** Most cases: the VM takes half a minute for each. */
 const ON_HOST: Options = { host: true };
 
+/** What the manager systemd does otherwise than cgroupfs, which the host has. */
+export const ANYWHERE: Options = {};
+
 export const asRoot = (name: string, body: Body, options: Options = ON_HOST): Case<Box>[] => [
   { name, ...options, run: (box) => body(box.root()) },
 ];

@@ -7,7 +7,7 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { Case } from '../../engines/engine.ts';
 import type { Account, Box } from '../podman.ts';
-import { asBoth, asRoot } from './case.ts';
+import { ANYWHERE, asBoth, asRoot } from './case.ts';
 
 /** Answers every connection to port 80. */
 const SERVER = ['sh', '-c', 'echo hello > /tmp/page; while :; do nc -l -p 80 -e cat /tmp/page; done'];
@@ -59,25 +59,33 @@ export const networking: readonly Case<Box>[] = [
     const names = ['sh', '-c', 'for i in net ipc uts; do readlink /proc/self/ns/$i; done'];
     equal(podman.ok('run', '--rm', '--pod', 'both', 'box', ...names), podman.ok('exec', 'one', ...names));
   }),
-  ...asBoth('pod: stop / start / rm', ({ podman }) => {
-    podman.ok('pod', 'create', '--name', 'both', '--network', 'none');
-    podman.ok('run', '-d', '--pod', 'both', '--name', 'one', 'box', 'sleep', '1000');
-    const state = () => podman.ok('pod', 'inspect', '--format', '{{.State}}', 'both');
-    equal(state(), 'Running');
-    podman.ok('pod', 'stop', '--time', '0', 'both');
-    equal(state(), 'Exited');
-    podman.ok('pod', 'start', 'both');
-    equal(state(), 'Running');
-    podman.ok('pod', 'rm', '--force', '--time', '0', 'both');
-    deepEqual([podman.ok('pod', 'ps', '-q'), podman.ok('ps', '-aq')], ['', '']);
-  }),
-  ...asBoth('pod --share pid / --infra=false', ({ podman }) => {
-    podman.ok('pod', 'create', '--name', 'both', '--share', 'pid,net', '--network', 'none');
-    podman.ok('run', '-d', '--pod', 'both', '--name', 'one', 'box', 'sleep', '1234');
-    match(podman.ok('run', '--rm', '--pod', 'both', 'box', 'ps', '-o', 'args'), /^sleep 1234$/m);
-    podman.ok('pod', 'create', '--name', 'bare', '--infra=false');
-    equal(podman.ok('run', '--rm', '--pod', 'bare', '--network', 'none', 'box', 'echo', 'bare'), 'bare');
-  }),
+  ...asBoth(
+    'pod: stop / start / rm',
+    ({ podman }) => {
+      podman.ok('pod', 'create', '--name', 'both', '--network', 'none');
+      podman.ok('run', '-d', '--pod', 'both', '--name', 'one', 'box', 'sleep', '1000');
+      const state = () => podman.ok('pod', 'inspect', '--format', '{{.State}}', 'both');
+      equal(state(), 'Running');
+      podman.ok('pod', 'stop', '--time', '0', 'both');
+      equal(state(), 'Exited');
+      podman.ok('pod', 'start', 'both');
+      equal(state(), 'Running');
+      podman.ok('pod', 'rm', '--force', '--time', '0', 'both');
+      deepEqual([podman.ok('pod', 'ps', '-q'), podman.ok('ps', '-aq')], ['', '']);
+    },
+    ANYWHERE,
+  ),
+  ...asBoth(
+    'pod --share pid / --infra=false',
+    ({ podman }) => {
+      podman.ok('pod', 'create', '--name', 'both', '--share', 'pid,net', '--network', 'none');
+      podman.ok('run', '-d', '--pod', 'both', '--name', 'one', 'box', 'sleep', '1234');
+      match(podman.ok('run', '--rm', '--pod', 'both', 'box', 'ps', '-o', 'args'), /^sleep 1234$/m);
+      podman.ok('pod', 'create', '--name', 'bare', '--infra=false');
+      equal(podman.ok('run', '--rm', '--pod', 'bare', '--network', 'none', 'box', 'echo', 'bare'), 'bare');
+    },
+    ANYWHERE,
+  ),
   ...asBoth('play kube', ({ podman, folder, until }) => {
     const container = (name: string, command: string[]) => ({
       name,

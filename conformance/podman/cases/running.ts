@@ -7,7 +7,7 @@ import { deepEqual, equal, match, notEqual } from 'node:assert/strict';
 import { createServer } from 'node:net';
 import type { Case } from '../../engines/engine.ts';
 import type { Box } from '../podman.ts';
-import { asBoth, asRoot, WAITS } from './case.ts';
+import { ANYWHERE, asBoth, asRoot, WAITS } from './case.ts';
 
 const QUIET = ['--rm', '--network', 'none'];
 
@@ -19,7 +19,7 @@ export const running: readonly Case<Box>[] = [
       const { code, stdout, stderr } = podman.call('run', ...QUIET, '-e', 'X=y', 'box', 'sh', '-c', script);
       deepEqual([code, stdout, stderr], [7, 'yes y\n', 'problem\n']);
     },
-    {},
+    ANYWHERE,
   ),
   ...asBoth('run: no such command is 127 / not executable 126', ({ podman }) => {
     equal(podman.call('run', ...QUIET, 'box', 'nothing-of-this-name').code, 127);
@@ -134,7 +134,7 @@ export const running: readonly Case<Box>[] = [
       equal(status(), 'running');
       podman.ok('exec', 'one', 'true');
     },
-    {},
+    ANYWHERE,
   ),
   ...asBoth('exec: environment / folder / user / exit code', ({ podman }) => {
     podman.ok('run', '-d', '--name', 'one', '--network', 'none', 'box', 'sleep', '1000');
