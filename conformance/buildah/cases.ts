@@ -5,7 +5,7 @@
  */
 import { deepEqual, equal, match, notEqual, throws } from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Case } from '../engines/engine.ts';
+import { type Case, Skip } from '../engines/engine.ts';
 import { IMAGE } from '../engines/image.ts';
 import { asBoth, asRoot, asUser } from '../podman/cases/case.ts';
 import type { Account, Box } from '../podman/podman.ts';
@@ -255,8 +255,8 @@ export const cases: readonly Case<Box>[] = [
   ),
   ...asUser(
     'build --memory',
-    (account) => {
-      match(build(account, ['RUN cat /sys/fs/cgroup/memory.max'], '--memory', '64m'), /^67108864$/m);
+    () => {
+      throw new Skip('Buildah takes an ordinary user’s limits out of the config before a runtime sees it.');
     },
     { vm: true },
   ),

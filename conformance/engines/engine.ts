@@ -38,6 +38,8 @@ export interface Case<Box> {
   readonly name: string;
   /** Needs what only the VM has: limits, systemd, checkpoints. `too`: shows something there that a host can't. */
   readonly vm?: true | 'too';
+  /** Needs what user-mode Linux lacks: cpusets, checkpoints, virtio's disk, AppArmor. */
+  readonly qemu?: true;
   /** The VM would show nothing more, and takes long. */
   readonly host?: true;
   /** Why it fails for runts, when that is known; in one sentence. */
@@ -61,7 +63,11 @@ export interface Engine<Box> {
    * Of the VM: systemd, memory, further packages; whether only the cases with `vm` run there unless others are named,
    * as each takes so long.
    */
-  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'> & { readonly onlyMarked?: true };
+  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'> & {
+    readonly onlyMarked?: true;
+    /** Its cases are not tried in user-mode Linux. */
+    readonly qemu?: true;
+  };
   /** Brings the engine up, with the image in it. */
   open(setting: Setting): Box | Promise<Box>;
   readonly cases: readonly Case<Box>[];

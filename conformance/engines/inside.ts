@@ -73,6 +73,12 @@ function lineReader(onLine: (line: string) => void): (text: string) => void {
   };
 }
 
+/** What runs in one world or VM. */
+export interface Part extends Pick<Options, 'cases' | 'place' | 'seconds'> {
+  /** In the VM: user-mode Linux instead of QEMU. */
+  readonly userMode: boolean;
+}
+
 /**
  * Runs the cases in a world or the VM, with one runtime.
  *
@@ -82,7 +88,7 @@ function lineReader(onLine: (line: string) => void): (text: string) => void {
 export async function runOutside(
   engine: Engine<unknown>,
   runtime: Runtime,
-  { cases, place, seconds }: Pick<Options, 'cases' | 'place' | 'seconds'>,
+  { cases, place, seconds, userMode }: Part,
   onLine: (line: Line) => void,
   progress = true,
 ): Promise<void> {
@@ -119,7 +125,12 @@ export async function runOutside(
       },
     });
     const streams = { stdout, stderr: process.stderr };
-    status = await streamInVm([...argv, '--vm'], streams, { cwd: project, timeout: VM_LIMIT, ...engine.vm });
+    status = await streamInVm([...argv, '--vm'], streams, {
+      cwd: project,
+      timeout: VM_LIMIT,
+      userMode,
+      ...engine.vm,
+    });
   }
   if (status !== 0) {
     throw new Error(`${engine.name} with ${runtime.name}: exit status ${status}\n${said.slice(-4000)}`);

@@ -19,9 +19,11 @@ export interface Options {
   readonly place: Place;
   /** In the world or VM: results go to standard output, one JSON text a line. */
   readonly inside: boolean;
+  /** In the VM: QEMU for all cases, not only for those that need it. */
+  readonly qemu: boolean;
   /** Only cases that a runtime has no result of yet. */
   readonly missing: boolean;
-  /** No case is begun after so many seconds with a runtime's engine. */
+  /** After so many no further case is begun. */
   readonly seconds: number;
 }
 
@@ -59,6 +61,7 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
       inside: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       runtimes: { type: 'string' },
+      qemu: { type: 'boolean' },
       missing: { type: 'boolean' },
       seconds: { type: 'string' },
     },
@@ -78,6 +81,7 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
     runtimes: findRuntimes(values.runtimes?.split(',') ?? engine.runtimes ?? ['runts', 'runc']),
     place,
     inside: values.inside ?? false,
+    qemu: values.qemu ?? false,
     missing: values.missing ?? false,
     seconds,
   };

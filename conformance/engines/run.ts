@@ -1,6 +1,6 @@
 /**
  * Runs an engine's cases against runts, and against runc as the reference:
- * `npm run conformance -- ENGINE [--vm] [--only CASE]... [--runtimes NAME,…] [--missing] [--seconds N]`.
+ * `npm run conformance -- ENGINE [--vm [--qemu]] [--only CASE]... [--runtimes NAME,…] [--missing] [--seconds N]`.
  *
  * Each runtime gets the engine in a world of its own. Fails when a case fails for runts that passes for another runtime,
  * or that has no explanation. A run of some cases or runtimes renews their results only.
@@ -10,9 +10,22 @@
 import { readPart, writePart } from '../results.ts';
 import { versionOf } from '../runtime-tools/suite.ts';
 import type { Engine } from './engine.ts';
-import { runInside, runOutside } from './inside.ts';
-import { ensurePrograms, parseOptions } from './options.ts';
+import { type Part, runInside, runOutside } from './inside.ts';
+import { ensurePrograms, type Options, parseOptions } from './options.ts';
 import { type Cells, cellTable, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
+
+/** Without KVM, what can goes to user-mode Linux: QEMU's emulation takes ten times as long. */
+async function partsOf(engine: Engine<unknown>, { cases, place, seconds, qemu }: Options): Promise<Part[]> {
+  const all = place === 'host' || qemu || engine.vm?.qemu || (await (await import('../vm/vm.ts')).hasKvm());
+  if (all) return [{ cases, place, seconds, userMode: false }];
+  const needing = engine.cases.filter((one) => one.qemu).map(({ name }) => name);
+  return [true, false].map((userMode) => ({
+    cases: cases.filter((name) => needing.includes(name) !== userMode),
+    place,
+    seconds,
+    userMode,
+  }));
+}
 
 /** Runs an engine's part of the suite. @returns the exit code */
 export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promise<number> {
@@ -28,6 +41,7 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
   const earlier = readPart(name)?.data as Kept | undefined;
   const cells: Record<string, Cells[string]> = {};
   const versions: Record<string, string> = { ...earlier?.versions };
+  const began = performance.now();
   // After each case: in the VM all of them take long, and a run may be ended.
   const keep = (): void => {
     const names = engine.cases.map((one) => one.name);
@@ -41,17 +55,21 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
     });
   };
   for (const runtime of runtimes) {
+    versions[runtime.name] = versionOf(runtime.path) || runtime.name;
     const cases = options.cases.filter(
       (each) => !options.missing || earlier?.cells[each]?.[runtime.name] === undefined,
     );
-    if (cases.length === 0) continue;
-    versions[runtime.name] = versionOf(runtime.path) || runtime.name;
-    await runOutside(engine, runtime, { ...options, cases }, (line) => {
-      if (line.version !== undefined) versions[engine.name] = line.version;
-      if (line.case === undefined || line.outcome === undefined) return;
-      cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
-      keep();
-    });
+    for (const part of await partsOf(engine, { ...options, cases })) {
+      const seconds = options.seconds - (performance.now() - began) / 1000;
+      if (part.cases.length === 0 || seconds < 0) continue;
+      await runOutside(engine, runtime, { ...part, seconds }, (line) => {
+        if (line.version !== undefined) versions[engine.name] = line.version;
+        if (line.case === undefined || line.outcome === undefined) return;
+        const outcome = part.userMode ? { ...line.outcome, userMode: true as const } : line.outcome;
+        cells[line.case] = { ...cells[line.case], [runtime.name]: outcome };
+        keep();
+      });
+    }
   }
   process.stdout.write(`${cellTable(engine, cells)}\n`);
   const wrong = complaints(engine, cells);

@@ -28,7 +28,7 @@ export function testEngine<Box>(typed: Engine<Box>, only?: readonly string[]): v
       runOutside(
         engine,
         runtime!,
-        { cases, place: 'host', seconds: Infinity },
+        { cases, place: 'host', userMode: false, seconds: Infinity },
         ({ case: name, outcome }) => {
           if (name !== undefined && outcome !== undefined) outcomes.set(name, outcome);
         },

@@ -19,18 +19,23 @@ type SocketName = (typeof PORTS)[number] | 'monitor';
 /** How much of the kernel's console an error shows, in lines. */
 const CONSOLE_LINES = 40;
 
-/** A started machine. */
-export interface Machine {
-  readonly sockets: Readonly<Record<SocketName, Socket>>;
+/** A started machine, as far as a command needs it. */
+export interface CommandMachine {
+  readonly sockets: Readonly<Record<(typeof PORTS)[number], Socket>>;
   /** The next line of the control port; undefined when the machine has ended. */
   nextLine(): Promise<string | undefined>;
-  /** One command of QEMU's monitor protocol (QMP), not before the last one's end; its return value. */
-  monitor(execute: string, args?: object): Promise<unknown>;
   /** Resolves when the process has ended and its output has been read. */
   readonly ended: Promise<void>;
   kill(): void;
   /** What is left to say of a machine that ended by itself. */
   postMortem(): string;
+}
+
+/** A started machine of QEMU. */
+export interface Machine extends CommandMachine {
+  readonly sockets: Readonly<Record<SocketName, Socket>>;
+  /** One command of QEMU's monitor protocol (QMP), not before the last one's end; its return value. */
+  monitor(execute: string, args?: object): Promise<unknown>;
 }
 
 /**

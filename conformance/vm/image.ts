@@ -15,13 +15,24 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
-import { buildKernel, kernelRelease, moduleFiles } from './kernel.ts';
+import { buildKernel, buildUserMode, kernelRelease, moduleFiles, userModeRelease } from './kernel.ts';
 import { withLock } from './lock.ts';
-import { guestFolder, initramfs, kernelImage, vmFolder } from './paths.ts';
+import {
+  guestFolder,
+  initramfs,
+  kernelFolder,
+  kernelImage,
+  userModeFolder,
+  userModeInitramfs,
+  vmFolder,
+} from './paths.ts';
 import { ensurePrograms, runProgram } from './programs.ts';
 
 /** In the order of loading: the bus before its devices. Already here, each costs no fork in the guest. */
 const MODULES = ['virtio_mmio', 'virtio_blk', 'virtio_console', '9p', '9pnet_virtio', 'overlay', 'ext4'];
+
+/** The rest is built in. */
+const USER_MODE_MODULES = ['overlay'];
 
 function guestFiles(): string[] {
   const units = join(guestFolder, 'units');
@@ -36,12 +47,12 @@ function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function upToDate(): boolean {
-  if (kernelRelease() === undefined || !existsSync(initramfs)) return false;
-  return [kernelImage, ...guestFiles()].every((file) => modified(file) <= modified(initramfs));
+function upToDate(kernel: string, archive: string): boolean {
+  if (!existsSync(kernel) || !existsSync(archive)) return false;
+  return [kernel, ...guestFiles()].every((file) => modified(file) <= modified(archive));
 }
 
-function buildInitramfs(): void {
+function buildInitramfs(archive: string, modules: readonly string[]): void {
   const init = join(vmFolder, 'init');
   runProgram('gcc', ['-O2', '-static', '-s', '-Wall', '-o', init, join(guestFolder, 'init.c')]);
   const folders = ['dev', 'proc', 'sys', 'host', 'layer', 'written', 'root', 'modules', 'units'];
@@ -52,12 +63,12 @@ function buildInitramfs(): void {
     entries.push({ path: `units/${name}`, data: readFileSync(join(guestFolder, 'units', name)) });
   }
   // The guest loads them in the order of their names.
-  moduleFiles(MODULES).forEach((file, i) => {
+  modules.forEach((file, i) => {
     const path = `modules/${String(i).padStart(3, '0')}-${basename(file)}`;
     entries.push({ path, data: readFileSync(file) });
   });
-  writeFileSync(`${initramfs}.new`, cpioArchive(entries));
-  renameSync(`${initramfs}.new`, initramfs);
+  writeFileSync(`${archive}.new`, cpioArchive(entries));
+  renameSync(`${archive}.new`, archive);
 }
 
 /**
@@ -67,11 +78,30 @@ function buildInitramfs(): void {
  */
 export async function ensureImage(): Promise<void> {
   ensurePrograms();
-  if (upToDate()) return;
+  const isBuilt = () => kernelRelease() !== undefined && upToDate(kernelImage, initramfs);
+  if (isBuilt()) return;
   mkdirSync(vmFolder, { recursive: true });
   await withLock([join(vmFolder, 'build.lock')], () => {
     if (kernelRelease() === undefined) buildKernel();
-    if (!upToDate()) buildInitramfs();
+    if (!isBuilt()) buildInitramfs(initramfs, moduleFiles(kernelFolder, kernelRelease()!, MODULES));
+  });
+}
+
+/**
+ * The same for user-mode Linux.
+ *
+ * @throws {VmError} naming what is missing
+ */
+export async function ensureUserMode(): Promise<void> {
+  ensurePrograms();
+  const isBuilt = () =>
+    userModeRelease() !== undefined && upToDate(join(userModeFolder, 'lib/modules'), userModeInitramfs);
+  if (isBuilt()) return;
+  mkdirSync(vmFolder, { recursive: true });
+  await withLock([join(vmFolder, 'build.lock')], () => {
+    if (userModeRelease() === undefined) buildUserMode();
+    if (isBuilt()) return;
+    buildInitramfs(userModeInitramfs, moduleFiles(userModeFolder, userModeRelease()!, USER_MODE_MODULES));
   });
 }
 

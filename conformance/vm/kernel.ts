@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { VmError } from './errors.ts';
-import { kernelFolder, kernelImage, packageFolder } from './paths.ts';
+import { kernelFolder, kernelImage, packageFolder, userModeFolder } from './paths.ts';
 import { aptGet, runProgram } from './programs.ts';
 
 /** Offsets in the setup header (Documentation/arch/x86/boot.rst). */
@@ -51,10 +51,16 @@ export function kernelRelease(): string | undefined {
   return readdirSync(folder)[0];
 }
 
-/** The module files that these modules need, in the order of loading. */
-export function moduleFiles(names: readonly string[]): string[] {
+/** The same of user-mode Linux, undefined before `buildUserMode`. */
+export function userModeRelease(): string | undefined {
+  const folder = join(userModeFolder, 'lib/modules');
+  return existsSync(folder) ? readdirSync(folder)[0] : undefined;
+}
+
+/** The module files that these modules of a kernel need, in the order of loading. */
+export function moduleFiles(folder: string, release: string, names: readonly string[]): string[] {
   const files = names.flatMap((name) =>
-    runProgram('modprobe', ['-d', kernelFolder, '-S', kernelRelease()!, '--show-depends', name])
+    runProgram('modprobe', ['-d', folder, '-S', release, '--show-depends', name])
       .toString()
       .split('\n')
       .filter((line) => line.startsWith('insmod '))
@@ -63,10 +69,27 @@ export function moduleFiles(names: readonly string[]): string[] {
   return [...new Set(files)];
 }
 
+/** Downloads a package and unpacks it. */
+function unpack(name: string, folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(packageFolder, { recursive: true });
+  process.stderr.write(`vm: downloading ${name}\n`);
+  aptGet(['download', '-qq', name], packageFolder);
+  const file = readdirSync(packageFolder).find((entry) => entry.startsWith(`${name}_`));
+  runProgram('dpkg-deb', ['-x', join(packageFolder, file!), folder]);
+  rmSync(join(packageFolder, file!));
+}
+
+/** Downloads and unpacks user-mode Linux. */
+export function buildUserMode(): void {
+  unpack('user-mode-linux', userModeFolder);
+  // Where modprobe looks.
+  mkdirSync(join(userModeFolder, 'lib'));
+  symlinkSync('../usr/lib/uml/modules', join(userModeFolder, 'lib/modules'));
+}
+
 /** Downloads and unpacks the kernel. */
 export function buildKernel(): void {
-  rmSync(kernelFolder, { recursive: true, force: true });
-  mkdirSync(packageFolder, { recursive: true });
   const depends = () => {
     const text = runProgram('apt-cache', ['depends', 'linux-image-amd64']).toString();
     return /Depends: (linux-image-\S+)/.exec(text)?.[1];
@@ -82,11 +105,7 @@ export function buildKernel(): void {
     name = depends();
   }
   if (name === undefined) throw new VmError('apt knows no kernel package (linux-image-amd64)');
-  process.stderr.write(`vm: downloading ${name}\n`);
-  aptGet(['download', '-qq', name], packageFolder);
-  const file = readdirSync(packageFolder).find((entry) => entry.startsWith(`${name}_`));
-  runProgram('dpkg-deb', ['-x', join(packageFolder, file!), kernelFolder]);
-  rmSync(join(packageFolder, file!));
+  unpack(name, kernelFolder);
   // Releases after bookworm ship /usr/lib/modules only; depmod and modprobe look in lib/modules.
   if (!existsSync(join(kernelFolder, 'lib'))) symlinkSync('usr/lib', join(kernelFolder, 'lib'));
   const release = readdirSync(join(kernelFolder, 'lib/modules'))[0]!;

@@ -15,6 +15,7 @@ Runs COMMAND as root in a throw-away virtual machine with pure cgroup v2. Its ro
 what is written vanishes, but for --share. /scratch is an empty ext4 disk.
 
   --systemd         boot systemd and run COMMAND as a unit of it
+  --user-mode       user-mode Linux instead of QEMU: fast without KVM, but see README.md for what it lacks
   --no-snapshot     boot instead of starting from a snapshot of the booted kernel
   --memory MIB      2048 without this option
   --cpus N          2 without
@@ -40,6 +41,7 @@ function parse(args: string[]) {
     allowPositionals: true,
     options: {
       systemd: { type: 'boolean' },
+      'user-mode': { type: 'boolean' },
       'no-snapshot': { type: 'boolean' },
       memory: { type: 'string' },
       cpus: { type: 'string' },
@@ -72,7 +74,8 @@ async function run(args: string[]): Promise<number> {
     return 0;
   }
   if (values.build) {
-    await (await import('./image.ts')).ensureImage();
+    const { ensureImage, ensureUserMode } = await import('./image.ts');
+    await (values['user-mode'] ? ensureUserMode() : ensureImage());
     return 0;
   }
   if (command.length === 0) throw new VmError('no command; see --help');
@@ -96,6 +99,7 @@ async function run(args: string[]): Promise<number> {
   const timeout = number(values.timeout, 'timeout');
   const status = await streamInVm(command, streams, {
     systemd: values.systemd,
+    userMode: values['user-mode'],
     snapshot: !values['no-snapshot'],
     memory: number(values.memory, 'memory'),
     cpus: number(values.cpus, 'cpus'),

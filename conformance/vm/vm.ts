@@ -11,16 +11,16 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { type HostProcessor, hostProcessor } from './accelerator.ts';
-import type { Machine } from './boot.ts';
+import { hostProcessor } from './accelerator.ts';
+import type { CommandMachine } from './boot.ts';
 import { temporary } from './cleanup.ts';
 import { VmError } from './errors.ts';
-import { emptyDisk, ensureImage } from './image.ts';
-import { kernelRelease } from './kernel.ts';
+import { emptyDisk, ensureImage, ensureUserMode } from './image.ts';
+import { kernelRelease, userModeRelease } from './kernel.ts';
 import { packageLayer } from './layers.ts';
 import { withLock } from './lock.ts';
 import type { MachineOptions } from './machine.ts';
-import { kernelFolder, vmFolder } from './paths.ts';
+import { kernelFolder, userModeFolder, vmFolder } from './paths.ts';
 import { runProgram } from './programs.ts';
 import { bootsWithin, fromBoot, fromSnapshot } from './snapshot.ts';
 
@@ -55,6 +55,8 @@ export interface VmOptions {
   readonly cwd?: string;
   /** Seconds for the command itself, after which the machine is switched off; 600 without. */
   readonly timeout?: number;
+  /** User-mode Linux instead of QEMU: see README.md for what it lacks. One processor, no snapshot. */
+  readonly userMode?: boolean;
   /** False to boot instead of starting from a snapshot. */
   readonly snapshot?: boolean;
   /** Standard error joins standard output, in order. */
@@ -82,15 +84,20 @@ function encodeRequest(
   const items: [key: string, value: string][] = [
     ['clock', (Date.now() / 1000).toFixed(3).padEnd(14, '0')],
     ['seed', randomBytes(32).toString('hex')],
-    ['modules', join(kernelFolder, 'lib/modules', kernelRelease()!)],
+    [
+      'modules',
+      options.userMode
+        ? join(userModeFolder, 'usr/lib/uml/modules', userModeRelease()!)
+        : join(kernelFolder, 'lib/modules', kernelRelease()!),
+    ],
     ['cwd', resolve(options.cwd ?? '.')],
     ['env', `PATH=${[process.env.PATH, MERGED_PATH].filter(Boolean).join(':')}`],
   ];
   for (const [name, value] of Object.entries(options.env ?? {})) items.push(['env', `${name}=${value}`]);
   for (const word of command) items.push(['arg', word]);
   for (const path of machine.shares) items.push(['share', path]);
-  if (machine.disk !== undefined) items.push(['scratch', '/dev/vda']);
-  if (machine.layer !== undefined) items.push(['layer', '1']);
+  if (machine.disk !== undefined) items.push(['scratch', options.userMode ? '/dev/ubda' : '/dev/vda']);
+  if (machine.layer !== undefined) items.push(['layer', machine.layer]);
   if (options.systemd) items.push(['systemd', '1']);
   if (options.merge) items.push(['merge', '1']);
   if (input) items.push(['stdin', '1']);
@@ -99,7 +106,10 @@ function encodeRequest(
 }
 
 /** Reads the control port up to the machine's end. */
-async function exitStatus(machine: Machine, onStep: (step: string) => void): Promise<number | undefined> {
+async function exitStatus(
+  machine: CommandMachine,
+  onStep: (step: string) => void,
+): Promise<number | undefined> {
   let status: number | undefined;
   for (;;) {
     const line = await machine.nextLine();
@@ -110,15 +120,28 @@ async function exitStatus(machine: Machine, onStep: (step: string) => void): Pro
   }
 }
 
+/** Booting shows whether KVM is any good, once for each of the host's boots. */
+const processorFor = (shape: MachineOptions) => hostProcessor((kvm) => bootsWithin(KVM_BOOT_MS, kvm, shape));
+
+/** Whether QEMU runs programs at the host's speed. */
+export async function hasKvm(): Promise<boolean> {
+  await ensureImage();
+  return (await processorFor({ memory: 2048, cpus: 2, shares: [] })).accelerator === 'kvm';
+}
+
+/** Started, and waiting for a request. */
+async function start(options: VmOptions, shape: MachineOptions): Promise<CommandMachine> {
+  if (options.userMode) return (await import('./user-mode.ts')).startUserMode(shape);
+  return (options.snapshot === false ? fromBoot : fromSnapshot)(await processorFor(shape), shape);
+}
+
 async function runOn(
-  processor: HostProcessor,
   command: readonly string[],
   options: VmOptions,
   machineOptions: MachineOptions,
   streams: VmStreams,
 ): Promise<number> {
-  const start = options.snapshot === false ? fromBoot : fromSnapshot;
-  const machine = await start(processor, machineOptions);
+  const machine = await start(options, machineOptions);
   let timedOut = false;
   const kill = (isTimeout: boolean) => {
     timedOut = isTimeout;
@@ -168,7 +191,7 @@ export async function streamInVm(
   streams: VmStreams,
   options: VmOptions = {},
 ): Promise<number> {
-  await ensureImage();
+  await (options.userMode ? ensureUserMode() : ensureImage());
   const layer = options.packages?.length ? await packageLayer(options.packages) : undefined;
   const slots = Array.from({ length: availableParallelism() }, (_, i) => join(vmFolder, `slot-${i}.lock`));
   return withLock(slots, async () => {
@@ -178,13 +201,12 @@ export async function streamInVm(
       shares: (options.shares ?? []).map((path) => resolve(path)),
       ...(layer === undefined ? {} : { layer }),
     };
-    const processor = await hostProcessor((kvm) => bootsWithin(KVM_BOOT_MS, kvm, shape));
     const size = options.scratch ?? 20;
-    if (size === 0) return runOn(processor, command, options, shape, streams);
+    if (size === 0) return runOn(command, options, shape, streams);
     const disk = freshDisk(size);
     const remove = temporary(disk);
     try {
-      return await runOn(processor, command, options, { ...shape, disk }, streams);
+      return await runOn(command, options, { ...shape, disk }, streams);
     } finally {
       remove();
     }

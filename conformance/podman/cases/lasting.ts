@@ -72,7 +72,7 @@ export const lasting: readonly Case<Box>[] = [
       until('a later number', () => String(Number(count()) > first), 'true');
       match(String(first), /^\d\d/);
     },
-    { vm: true },
+    { vm: true, qemu: true },
   ),
   ...asRoot(
     'container checkpoint --leave-running --export / restore --import',
@@ -86,6 +86,6 @@ export const lasting: readonly Case<Box>[] = [
       podman.ok('container', 'restore', '--import', `${folder}/one.tar.gz`, '--name', 'two');
       until('its numbers', () => podman.call('exec', 'two', 'cat', '/count').stdout, /^\d\d/);
     },
-    { vm: true },
+    { vm: true, qemu: true },
   ),
 ];
