@@ -184,42 +184,6 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
     },
   },
   {
-    name: 'ctr tasks checkpoint, containers restore',
-    qemu: true,
-    async run(box) {
-      if (!hasCheckpoint(box)) throw new Skip('the runtime has no checkpoint command');
-      const script = 'i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.1; done';
-      const id = detach(box, ['--null-io'], ['sh', '-c', script]);
-      const count = (of: string) => {
-        const file = `/proc/${task(box, of)?.pid}/root/count`;
-        return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
-      };
-      waitFor('it counts', () => count(id) > 3);
-      ctrOk(box, ['containers', 'checkpoint', '--task', '--rw', id, `${id}-image`]);
-      const before = count(id);
-      ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', id]);
-      assert.equal(await exitStatus(box, id), 137);
-      ctrOk(box, ['containers', 'delete', id]);
-      // It stays in the foreground.
-      const again = newId(box);
-      const [file = '', ...args] = ctrCommand(box, [
-        'containers',
-        'restore',
-        '--live',
-        '--rw',
-        again,
-        `${id}-image`,
-      ]);
-      const restore = spawn(file, args, { stdio: 'ignore' });
-      try {
-        waitFor('it counts on', () => count(again) > before);
-        ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', again]);
-      } finally {
-        restore.kill('SIGKILL');
-      }
-    },
-  },
-  {
     name: 'CRI container: limits',
     qemu: true,
     async run(box) {
@@ -316,6 +280,42 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
       await stopPod(box, pod);
       await removePod(box, pod);
       assert.equal(existsSync(`/sys/fs/cgroup/tests.slice/${slice}/${scope}`), false);
+    },
+  },
+  {
+    name: 'ctr tasks checkpoint, containers restore',
+    qemu: true,
+    async run(box) {
+      if (!hasCheckpoint(box)) throw new Skip('the runtime has no checkpoint command');
+      const script = 'i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.1; done';
+      const id = detach(box, ['--null-io'], ['sh', '-c', script]);
+      const count = (of: string) => {
+        const file = `/proc/${task(box, of)?.pid}/root/count`;
+        return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+      };
+      waitFor('it counts', () => count(id) > 3);
+      ctrOk(box, ['containers', 'checkpoint', '--task', '--rw', id, `${id}-image`]);
+      const before = count(id);
+      ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', id]);
+      assert.equal(await exitStatus(box, id), 137);
+      ctrOk(box, ['containers', 'delete', id]);
+      // It stays in the foreground.
+      const again = newId(box);
+      const [file = '', ...args] = ctrCommand(box, [
+        'containers',
+        'restore',
+        '--live',
+        '--rw',
+        again,
+        `${id}-image`,
+      ]);
+      const restore = spawn(file, args, { stdio: 'ignore' });
+      try {
+        waitFor('it counts on', () => count(again) > before);
+        ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', again]);
+      } finally {
+        restore.kill('SIGKILL');
+      }
     },
   },
 ];

@@ -9,7 +9,7 @@
  */
 import { readPart, writePart } from '../results.ts';
 import { versionOf } from '../runtime-tools/suite.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, Runtime } from './engine.ts';
 import { type Part, runInside, runOutside } from './inside.ts';
 import { ensurePrograms, type Options, parseOptions } from './options.ts';
 import { type Cells, cellTable, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
@@ -54,22 +54,26 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
       data: kept,
     });
   };
+  const runs: { runtime: Runtime; part: Part }[] = [];
   for (const runtime of runtimes) {
     versions[runtime.name] = versionOf(runtime.path) || runtime.name;
     const cases = options.cases.filter(
       (each) => !options.missing || earlier?.cells[each]?.[runtime.name] === undefined,
     );
-    for (const part of await partsOf(engine, { ...options, cases })) {
-      const seconds = options.seconds - (performance.now() - began) / 1000;
-      if (part.cases.length === 0 || seconds < 0) continue;
-      await runOutside(engine, runtime, { ...part, seconds }, (line) => {
-        if (line.version !== undefined) versions[engine.name] = line.version;
-        if (line.case === undefined || line.outcome === undefined) return;
-        const outcome = part.userMode ? { ...line.outcome, userMode: true as const } : line.outcome;
-        cells[line.case] = { ...cells[line.case], [runtime.name]: outcome };
-        keep();
-      });
-    }
+    for (const part of await partsOf(engine, { ...options, cases })) runs.push({ runtime, part });
+  }
+  // The fast ones first.
+  runs.sort((a, b) => Number(b.part.userMode) - Number(a.part.userMode));
+  for (const { runtime, part } of runs) {
+    const seconds = options.seconds - (performance.now() - began) / 1000;
+    if (part.cases.length === 0 || seconds < 0) continue;
+    await runOutside(engine, runtime, { ...part, seconds }, (line) => {
+      if (line.version !== undefined) versions[engine.name] = line.version;
+      if (line.case === undefined || line.outcome === undefined) return;
+      const outcome = part.userMode ? { ...line.outcome, userMode: true as const } : line.outcome;
+      cells[line.case] = { ...cells[line.case], [runtime.name]: outcome };
+      keep();
+    });
   }
   process.stdout.write(`${cellTable(engine, cells)}\n`);
   const wrong = complaints(engine, cells);
