@@ -4,10 +4,11 @@
  * @module
  */
 
-import { mkdirSync, writeFileSync } from '#files';
+import { mkdirSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import { delegateCgroup } from './delegate.ts';
 import { cgroupError } from './errors.ts';
+import { enterCgroup } from './processes.ts';
 
 /**
  * Makes the cgroup where it is missing.
@@ -28,10 +29,6 @@ export function enterBelow(directory: string, path: string, pid: number, uid?: n
     }
   }
   if (uid !== undefined) delegateCgroup(level, uid);
-  try {
-    writeFileSync(`${level}/cgroup.procs`, String(pid));
-  } catch (error) {
-    throw cgroupError('move init into', `${level}/cgroup.procs`, 'write', error);
-  }
+  enterCgroup(pid, level);
   return level;
 }

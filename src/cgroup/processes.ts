@@ -1,10 +1,10 @@
 /**
- * Who is in a cgroup, and whether anybody is.
+ * Who is in a cgroup, whether anybody is, and moving a process into it.
  *
  * @module
  */
 
-import { readdirSync, readFileSync } from '#files';
+import { readdirSync, readFileSync, writeFileSync } from '#files';
 import { errnoOf } from '../errors.ts';
 import { cgroupError } from './errors.ts';
 
@@ -55,5 +55,35 @@ export function isPopulated(directory: string): boolean {
     const errno = errnoOf(error);
     if (errno === 'ENOENT' || errno === 'ENODEV') return false;
     throw cgroupError('read', `${directory}/cgroup.events`, 'read', error);
+  }
+}
+
+/** What this write fails with beyond what holds for all files of cgroups; cgroups(7), cgroup-v2.rst. */
+const ENTRY_HINTS: Record<string, string> = {
+  EBUSY: 'a cgroup with controllers enabled for its children can hold no process: choose another path',
+  EOPNOTSUPP: 'the cgroup is threaded, or below one that is: choose another path',
+  ESRCH: 'the process is gone',
+};
+
+/**
+ * Moves a process into a cgroup.
+ *
+ * @param directory - of the cgroup, which exists
+ * @param field - of the config that it comes from
+ * @throws RuntsError E_CGROUP
+ */
+export function enterCgroup(pid: number, directory: string, field?: string): void {
+  const path = `${directory}/cgroup.procs`;
+  try {
+    writeFileSync(path, String(pid));
+  } catch (error) {
+    throw cgroupError(
+      `move process ${pid} into`,
+      path,
+      'write',
+      error,
+      ENTRY_HINTS[errnoOf(error) ?? ''],
+      field,
+    );
   }
 }

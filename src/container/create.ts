@@ -22,6 +22,7 @@ import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts
 import { image } from '../../ffi/tape.ts';
 import { type CreatedCgroup, checkUnused, createCgroup, undoCreate } from '../cgroup/create.ts';
 import { enableControllers } from '../cgroup/enable.ts';
+import { enterCgroup } from '../cgroup/processes.ts';
 import type { Scope } from '../cgroup/systemd/scope.ts';
 import { errnoText } from '../cli/present.ts';
 import { ensureRoot } from '../cli/root.ts';
@@ -228,7 +229,8 @@ const ACTIONS: {
     creation.init = Number(note.value);
     creation.state.init = identify(creation.init) ?? null;
     if (note.tag === TAG.INIT_UNPLACED && step.note === 'INIT') {
-      placeInCgroup(creation);
+      // Where CLONE_INTO_CGROUP was refused: a write, and the wait for a grace period that comes with it.
+      enterCgroup(creation.init, creation.cgroup!.directory, 'linux.cgroupsPath');
       creation.channel!.go();
     }
     reapExecutor(creation.executor);
@@ -433,22 +435,6 @@ function cgroupState({ cgroupPath, scope }: Prepared['options'], mountpoint: str
   const path = cgroupPath ?? '';
   if (scope === undefined) return { manager: 'cgroupfs', mountpoint, path };
   return { manager: 'systemd', mountpoint, path, unit: scope.unit, user: scope.user };
-}
-
-/** Where CLONE_INTO_CGROUP was refused: a write, and the wait for a grace period that comes with it. */
-function placeInCgroup(creation: Creation): void {
-  const path = `${creation.cgroup!.directory}/cgroup.procs`;
-  try {
-    writeFileSync(path, String(creation.init));
-  } catch (error) {
-    throw new RuntsError('E_CGROUP', `linux.cgroupsPath: write ${path}: ${errnoText(error)}`, {
-      field: 'linux.cgroupsPath',
-      syscall: 'write',
-      errno: errnoOf(error),
-      hint: 'a cgroup with controllers enabled for its children can hold no process: choose another path',
-      cause: error,
-    });
-  }
 }
 
 /** Digits only, and complete from the first moment on: callers parse it as soon as it is there. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { openSync, readFileSync, writeFileSync } from '#files';
+import { openSync, readFileSync } from '#files';
+import { enterCgroup } from '../cgroup/processes.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { takesCgroupNamespace } from '../plan/hook.ts';
@@ -31,24 +32,11 @@ export function openCgroupNamespace(state: ContainerState, handed: Record<string
 /** A v2 cgroup with children holds no process: then init's own cgroup serves, as with the other runtimes. */
 export function place(pid: number, path: string, state: ContainerState): void {
   try {
-    writeFileSync(`${path}/cgroup.procs`, String(pid));
+    enterCgroup(pid, path);
   } catch (error) {
-    if (errnoOf(error) !== 'EBUSY' || state.init === null || state.cgroup === null)
-      throw cgroupFailure(path, error);
+    const busy = error instanceof RuntsError && error.details.errno === 'EBUSY';
+    if (!busy || state.init === null || state.cgroup === null) throw error;
     const own = /^0::(.*)$/m.exec(readFileSync(`/proc/${state.init.pid}/cgroup`, 'utf8'))?.[1] ?? '';
-    const fallback = `${state.cgroup.mountpoint}${own}`;
-    try {
-      writeFileSync(`${fallback}/cgroup.procs`, String(pid));
-    } catch (second) {
-      throw cgroupFailure(fallback, second);
-    }
+    enterCgroup(pid, `${state.cgroup.mountpoint}${own}`);
   }
-}
-
-function cgroupFailure(path: string, error: unknown): RuntsError {
-  return new RuntsError('E_CGROUP', `write ${path}/cgroup.procs: ${errnoText(error)}`, {
-    syscall: 'write',
-    errno: errnoOf(error),
-    cause: error,
-  });
 }

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { closeSync, openSync, readlinkSync, rmdirSync, writeFileSync } from '#files';
+import { closeSync, openSync, readlinkSync, rmdirSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { utf8 } from '../../ffi/text.ts';
+import { enterCgroup } from '../cgroup/processes.ts';
 import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { type Created, type Creation, carryOut, perform, type Step } from '../container/create.ts';
@@ -115,7 +116,7 @@ function start(creation: Creation, restore: Restore): void {
   });
   // For the scope, which needs a process, and so that it is ended when something fails.
   creation.init = restore.starting.pid;
-  if (creation.cgroup !== null) placeInCgroup(creation);
+  if (creation.cgroup !== null) enterCgroup(creation.init, creation.cgroup.directory, 'linux.cgroupsPath');
 }
 
 function openNamespace(type: string, path: string): number {
@@ -126,19 +127,6 @@ function openNamespace(type: string, path: string): number {
       field: 'linux.namespaces',
       errno: errnoOf(error),
       hint: 'the namespace that the container shared must be there again',
-      cause: error,
-    });
-  }
-}
-
-function placeInCgroup(creation: Creation): void {
-  const path = `${creation.cgroup!.directory}/cgroup.procs`;
-  try {
-    writeFileSync(path, String(creation.init));
-  } catch (error) {
-    throw new RuntsError('E_CGROUP', `linux.cgroupsPath: write ${path}: ${errnoText(error)}`, {
-      field: 'linux.cgroupsPath',
-      errno: errnoOf(error),
       cause: error,
     });
   }
