@@ -31,7 +31,7 @@ import { type ImageFlags, makeFolder } from './options.ts';
 import { type Criu, requireVersion, type StartingCriu, startCriu } from './process.ts';
 import { planRestoreRoot } from './root.ts';
 import { CriuGone, call, type Notification } from './rpc.ts';
-import { readStreams } from './streams.ts';
+import { checkImages, readStreams } from './streams.ts';
 
 const LOG = 'restore.log';
 /** Hooks of the create operation that run when the namespaces are there, as with runc. */
@@ -59,6 +59,7 @@ export async function restoreContainer(
   beforeCommand: () => void,
 ): Promise<Created> {
   // Read first: without images nothing needs to be made.
+  checkImages(flags.imagePath);
   readStreams(flags.imagePath);
   const restore: Restore = { flags, handed: {}, place: `${prepared.options.stateDir}/criu-root` };
   try {

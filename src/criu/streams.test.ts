@@ -4,7 +4,7 @@ import { mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readStreams, saveStreams, streamsOf } from './streams.ts';
+import { checkImages, readStreams, saveStreams, streamsOf } from './streams.ts';
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'runts-criu-'));
@@ -50,7 +50,10 @@ test('what is saved is read again; runc’s folders too', (t) => {
 
 test('folders that are none of ours', (t) => {
   const folder = folderOf(t);
-  assert.throws(() => readStreams(folder), /open .*descriptors\.json: no such file.*\(is this the folder/);
+  assert.throws(() => checkImages(folder), /stat .*inventory\.img: no such file.*\(no checkpoint is there/);
+  writeFileSync(join(folder, 'inventory.img'), '');
+  checkImages(folder);
+  assert.throws(() => readStreams(folder), /open .*descriptors\.json: no such file.*\(this is a pre-dump/);
   for (const content of ['{', '{}', '""']) {
     writeFileSync(join(folder, 'descriptors.json'), content);
     assert.throws(() => readStreams(folder), /descriptors\.json: .*\(the checkpoint is damaged\)/);

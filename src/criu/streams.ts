@@ -9,7 +9,7 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, writeFileSync } from '#files';
+import { readFileSync, readlinkSync, statSync, writeFileSync } from '#files';
 import { AT, S, STATX } from '../../ffi/constants/index.ts';
 import { syscall } from '../../ffi/local.ts';
 import { nativeBytes } from '../../ffi/native.ts';
@@ -19,6 +19,10 @@ import type { InheritedDescriptor } from './messages.ts';
 
 /** As runc and crun name it: engines copy it with the images. */
 export const DESCRIPTORS = 'descriptors.json';
+/** Of CRIU's own files the one that it reads first. */
+const INVENTORY = 'inventory.img';
+const WRONG_FOLDER = 'no checkpoint is there: give the folder that checkpoint wrote with --image-path';
+const NOT_WHOLE = 'this is a pre-dump, or the checkpoint was not copied whole';
 /** What else `restore` has to know. */
 export const EXTERNALS = 'runts-external.json';
 
@@ -88,6 +92,16 @@ export function saveStreams(folder: string, { descriptors, files }: Streams, mou
   }
 }
 
+/** Tells a folder that no checkpoint was written to, before anything is made. @throws RuntsError E_SYSCALL */
+export function checkImages(folder: string): void {
+  const path = `${folder}/${INVENTORY}`;
+  try {
+    statSync(path);
+  } catch (error) {
+    throw imageError('stat', path, error, errnoOf(error) === 'ENOENT' ? WRONG_FOLDER : undefined);
+  }
+}
+
 /** The two files; images of runc have only the first. */
 export function readStreams(folder: string): { inherited: InheritedDescriptor[]; mounts: string[] } {
   const descriptors = readJson(`${folder}/${DESCRIPTORS}`);
@@ -106,8 +120,7 @@ function readJson(path: string, mayBeMissing = false): unknown {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (mayBeMissing && errnoOf(error) === 'ENOENT') return undefined;
-    const hint = errnoOf(error) === 'ENOENT' ? 'is this the folder that checkpoint wrote?' : undefined;
-    throw imageError('open', path, error, hint);
+    throw imageError('open', path, error, errnoOf(error) === 'ENOENT' ? NOT_WHOLE : undefined);
   }
   try {
     return JSON.parse(text);

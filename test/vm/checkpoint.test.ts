@@ -580,11 +580,19 @@ it('folders that can’t be used', async (t) => {
   s.ok(['delete', '--force', id]);
   const { code, output } = s.restore(bundle, { flags: ['--image-path', join(folder, 'none')] });
   assert.equal(code, 1);
-  assert.match(output(), /open .*none\/descriptors\.json: no such file or directory/);
-  mkdirSync(join(folder, 'empty'));
-  writeFileSync(join(folder, 'empty/descriptors.json'), '["","",""]');
-  const empty = s.restore(bundle, { flags: ['--image-path', join(folder, 'empty')] });
-  assert.match(empty.output(), /criu failed to restore: .*inventory\.img/);
+  assert.match(
+    output(),
+    /stat .*none\/inventory\.img: no such file or directory \(no checkpoint is there: .*--image-path\)/,
+  );
+  const images = join(folder, 'part');
+  mkdirSync(images);
+  writeFileSync(join(images, 'descriptors.json'), '["","",""]');
+  const empty = s.restore(bundle, { flags: ['--image-path', images] });
+  assert.match(empty.output(), /stat .*part\/inventory\.img: no such file or directory/);
+  writeFileSync(join(images, 'inventory.img'), '');
+  const damaged = s.restore(bundle, { flags: ['--image-path', images] });
+  assert.match(damaged.output(), /criu failed to restore: .*; its log: .*part\/restore\.log/);
+  assert.match(s.call(['state', damaged.id]).stderr, /does not exist/);
   assert.match(s.call(['state', empty.id]).stderr, /does not exist/);
 });
 
