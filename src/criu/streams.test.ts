@@ -40,7 +40,7 @@ test('what is saved is read again; runc’s folders too', (t) => {
     inherited: [
       { key: 'pipe:[1]', fd: 0 },
       { key: 'pipe:[2]', fd: 2 },
-      { key: 'file[a:b]', fd: 1 },
+      { key: 'ile[a:b]', fd: 1 },
     ],
     mounts: ['/data'],
   });

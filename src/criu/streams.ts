@@ -110,7 +110,11 @@ export function readStreams(folder: string): { inherited: InheritedDescriptor[];
     typeof key === 'string' && key.includes('pipe:') ? [{ key, fd }] : [],
   );
   const externals = readJson(`${folder}/${EXTERNALS}`, true) as Partial<Externals> | undefined;
-  for (const key in externals?.files) inherited.push({ key, fd: externals.files[key]! });
+  for (const key in externals?.files) {
+    // CRIU would open the file anew, which its mode may not allow to a container's root, and at the old position. Found
+    // by its path it is taken as it is; a path is kept without its first letter, which elsewhere is a slash.
+    inherited.push({ key: key.slice(1), fd: externals.files[key]! });
+  }
   return { inherited, mounts: externals?.mounts ?? [] };
 }
 
