@@ -5,6 +5,7 @@
  */
 
 import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from '#files';
+import { processesIn } from '../cgroup/processes.ts';
 import { type ContainerState, cgroupDirectory } from '../container/state.ts';
 import { RuntsError } from '../errors.ts';
 import { parse } from '../linux/mountinfo.ts';
@@ -18,6 +19,7 @@ import { type CheckpointFlags, makeFolder } from './options.ts';
 import { type Criu, requireFeature, requireVersion, startCriu } from './process.ts';
 import { CriuGone, call } from './rpc.ts';
 import { imageError, saveStreams, streamsOf } from './streams.ts';
+import { outsideTree } from './tree.ts';
 
 const LOG = 'dump.log';
 /** CRIU's level 4, debug: what Podman and containerd keep for the user. */
@@ -52,6 +54,7 @@ export async function dump(state: ContainerState, flags: CheckpointFlags): Promi
   if (workPath !== undefined) makeFolder(workPath);
   const images = openFolder(imagePath);
   const work = workPath === undefined ? undefined : openFolder(workPath);
+  const unsaved = flags.preDump ? [] : unsavedProcesses(state);
   try {
     const starting = startCriu({ streams: false });
     starting.ready();
@@ -66,6 +69,17 @@ export async function dump(state: ContainerState, flags: CheckpointFlags): Promi
     closeSync(images);
     if (work !== undefined) closeSync(work);
   }
+  // Last: a line before an error hides it from some engines.
+  if (unsaved.length > 0)
+    log.warn(`the checkpoint is without what exec started in the container: ${unsaved.join(', ')}`);
+}
+
+/** Each with its name, which the container chooses. */
+function unsavedProcesses({ init, cgroup }: ContainerState): string[] {
+  if (cgroup === null) return [];
+  return outsideTree(init!.pid, processesIn(cgroupDirectory(cgroup))).map(
+    ({ pid, comm }) => `${pid} ${JSON.stringify(comm)}`,
+  );
 }
 
 /** A folder as a descriptor; that nothing can be written there is told before anything is frozen. */
