@@ -5,7 +5,7 @@
  */
 
 /** Protocols of a socket of AF_NETLINK. */
-export const NETLINK = { ROUTE: 0 } as const;
+export const NETLINK = { ROUTE: 0, NETFILTER: 12 } as const;
 
 /** Socket options of level SOL_NETLINK. */
 export const NETLINK_OPTION = { LEVEL: 270, EXT_ACK: 11 } as const;

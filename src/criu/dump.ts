@@ -13,8 +13,9 @@ import { log } from '../log.ts';
 import { hostId } from '../plan/idmap.ts';
 import type { LinuxNamespaceType } from '../spec/types.ts';
 import { criuFailure } from './failure.ts';
-import { type CriuOptions, REQUEST } from './messages.ts';
+import { type CriuOptions, NETWORK_LOCK, REQUEST } from './messages.ts';
 import { externalMounts } from './mounts.ts';
+import { lockOf } from './network-lock.ts';
 import { type CheckpointFlags, makeFolder } from './options.ts';
 import { type Criu, requireFeature, requireVersion, startCriu } from './process.ts';
 import { CriuGone, call } from './rpc.ts';
@@ -146,6 +147,7 @@ async function dumpOptions(
     flags.imagePath,
     streams,
     mounts.map(({ val }) => val),
+    options.networkLock === NETWORK_LOCK.nftables ? lockOf(pid) : undefined,
   );
   options.extMnt = mounts;
   options.external = [...(options.external ?? []), ...Object.keys(streams.files)];

@@ -27,6 +27,7 @@ import { configFile, EXTERNAL_NAMESPACES, LOG_LEVEL, openFolder } from './dump.t
 import { criuFailure } from './failure.ts';
 import { type CriuOptions, type CriuResponse, REQUEST } from './messages.ts';
 import { restoredMounts } from './mounts.ts';
+import { removeLock } from './network-lock.ts';
 import { type ImageFlags, makeFolder } from './options.ts';
 import { type Criu, requireVersion, type StartingCriu, startCriu } from './process.ts';
 import { planRestoreRoot } from './root.ts';
@@ -40,6 +41,8 @@ const HOOKS = ['prestart', 'createRuntime'] as const;
 /** A restore on its way. */
 interface Restore {
   flags: ImageFlags;
+  /** What is in the image folder besides CRIU's. */
+  streams: ReturnType<typeof readStreams>;
   /** Descriptors for CRIU by name, to be closed. */
   handed: Record<string, number>;
   starting?: StartingCriu;
@@ -60,8 +63,8 @@ export async function restoreContainer(
 ): Promise<Created> {
   // Read first: without images nothing needs to be made.
   checkImages(flags.imagePath);
-  readStreams(flags.imagePath);
-  const restore: Restore = { flags, handed: {}, place: `${prepared.options.stateDir}/criu-root` };
+  const streams = readStreams(flags.imagePath);
+  const restore: Restore = { flags, streams, handed: {}, place: `${prepared.options.stateDir}/criu-root` };
   try {
     return await carryOut(ctx, prepared, steps(prepared, restore), beforeCommand);
   } finally {
@@ -168,13 +171,13 @@ interface Surroundings {
 
 function restoreOptions(
   creation: Creation,
-  { flags, place }: Restore,
+  { flags, place, streams }: Restore,
   { criu, numbers, images, work }: Surroundings,
 ): CriuOptions {
   const { spec, options } = creation.prepared;
   if (flags.options.lsmProfile !== undefined) requireVersion(criu, 31_600, '--lsm-profile');
   if (flags.options.lsmMountContext !== undefined) requireVersion(criu, 31_600, '--lsm-mount-context');
-  const { inherited, mounts } = readStreams(flags.imagePath);
+  const { inherited, mounts } = streams;
   const { cgroup } = creation.state;
   return {
     ...flags.options,
@@ -252,7 +255,7 @@ function resolveIn(rootfs: string, path: string): string {
 
 async function requestRestore(
   creation: Creation,
-  { flags }: Restore,
+  { flags, streams }: Restore,
   criu: Criu,
   opts: CriuOptions,
   limits: readonly HostStep[],
@@ -267,7 +270,7 @@ async function requestRestore(
   let response: CriuResponse;
   try {
     response = await call(criu.socket, { type: REQUEST.RESTORE, opts }, (notification) =>
-      notified(creation, notification, limits),
+      notified(creation, notification, limits, streams.lock),
     );
   } catch (error) {
     throw error instanceof CriuGone ? fail() : error;
@@ -280,6 +283,7 @@ async function notified(
   creation: Creation,
   { script, pid, fds }: Notification,
   limits: readonly HostStep[],
+  lock: string | undefined,
 ): Promise<void> {
   switch (script) {
     case 'setup-namespaces': {
@@ -297,6 +301,7 @@ async function notified(
     case 'post-restore':
       setInit(creation, pid);
       addTimeNamespace(creation);
+      if (lock !== undefined) removeLock(lock, pid);
       // The memory is back, and nothing runs yet: what CRIU itself needs is not measured against the limits.
       for (const step of limits) await perform(creation, step);
       await perform(creation, { step: 'saveState', status: 'creating' });

@@ -42,8 +42,11 @@ test('what is saved is read again; runc’s folders too', (t) => {
       { key: 'pipe:[2]', fd: 2 },
       { key: 'ile[a:b]', fd: 1 },
     ],
+    lock: undefined,
     mounts: ['/data'],
   });
+  saveStreams(folder, { descriptors: [], files: {} }, [], 'CRIU-1');
+  assert.equal(readStreams(folder).lock, 'CRIU-1');
   rmSync(join(folder, 'runts-external.json'));
   assert.deepEqual(readStreams(folder).mounts, []);
 });

@@ -72,13 +72,20 @@ function fileInode(path: string): bigint | undefined {
 
 /** The content of {@link EXTERNALS}. */
 export interface Externals {
+  /** The table of nftables that holds connections. */
+  lock?: string;
   mounts: string[];
   files: Record<string, number>;
 }
 
 /** Writes both files into the image folder. @throws RuntsError E_SYSCALL */
-export function saveStreams(folder: string, { descriptors, files }: Streams, mounts: string[]): void {
-  const externals: Externals = { mounts, files };
+export function saveStreams(
+  folder: string,
+  { descriptors, files }: Streams,
+  mounts: string[],
+  lock?: string,
+): void {
+  const externals: Externals = { mounts, files, ...(lock === undefined ? {} : { lock }) };
   for (const [name, content] of [
     [DESCRIPTORS, descriptors],
     [EXTERNALS, externals],
@@ -103,7 +110,7 @@ export function checkImages(folder: string): void {
 }
 
 /** The two files; images of runc have only the first. */
-export function readStreams(folder: string): { inherited: InheritedDescriptor[]; mounts: string[] } {
+export function readStreams(folder: string): Omit<Externals, 'files'> & { inherited: InheritedDescriptor[] } {
   const descriptors = readJson(`${folder}/${DESCRIPTORS}`);
   if (!Array.isArray(descriptors)) throw damaged(`${folder}/${DESCRIPTORS}`, 'not a list');
   const inherited = descriptors.flatMap((key, fd) =>
@@ -115,7 +122,7 @@ export function readStreams(folder: string): { inherited: InheritedDescriptor[];
     // by its path it is taken as it is; a path is kept without its first letter, which elsewhere is a slash.
     inherited.push({ key: key.slice(1), fd: externals.files[key]! });
   }
-  return { inherited, mounts: externals?.mounts ?? [] };
+  return { inherited, mounts: externals?.mounts ?? [], lock: externals?.lock };
 }
 
 function readJson(path: string, mayBeMissing = false): unknown {

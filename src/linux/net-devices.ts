@@ -126,7 +126,8 @@ export function moveNetDevices(devices: Readonly<Record<string, LinuxNetDevice>>
   return { giveBack, close };
 }
 
-function openNamespace(pid: number | 'thread-self', field: string): number {
+/** The network namespace of a process. @throws RuntsError E_INIT with the field */
+export function openNamespace(pid: number | 'thread-self', field: string): number {
   try {
     return openSync(`/proc/${pid}/ns/net`, 'r');
   } catch (error) {
@@ -138,10 +139,14 @@ function openNamespace(pid: number | 'thread-self', field: string): number {
 }
 
 /** A socket in the container's namespace: it belongs to the one that its thread is in when it is made. */
-function socketIn(namespaces: { host: number; container: number }, what: string): NetlinkSocket {
+export function socketIn(
+  namespaces: { host: number; container: number },
+  what: string,
+  protocol?: number,
+): NetlinkSocket {
   syscall('setns', [namespaces.container, CLONE.NEWNET], { what, code: 'E_INIT' });
   try {
-    return new NetlinkSocket(what);
+    return new NetlinkSocket(what, protocol);
   } finally {
     syscall('setns', [namespaces.host, CLONE.NEWNET], { what, code: 'E_INTERNAL' });
   }

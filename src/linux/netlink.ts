@@ -1,11 +1,13 @@
 /**
- * Requests to the kernel's network configuration: netlink(7), rtnetlink(7), RFC 3549. Only what moving devices needs.
+ * Requests to the kernel's network configuration: netlink(7), rtnetlink(7), RFC 3549. Only what moving devices and
+ * taking away a table of nftables need.
  *
  * @module
  */
 
 import { closeSync } from '#files';
 import { errnoName } from '../../ffi/constants/errno.ts';
+import { NFNL } from '../../ffi/constants/netfilter.ts';
 import { NETLINK, NETLINK_OPTION, NLM_F, NLMSG, NLMSGERR_ATTR } from '../../ffi/constants/netlink.ts';
 import { AF, SOCK } from '../../ffi/constants/socket.ts';
 import { restartingSyscall, syscall, trySyscall } from '../../ffi/local.ts';
@@ -47,8 +49,8 @@ export class NetlinkSocket {
   readonly #fd: number;
   #sequence = 0;
 
-  constructor(what: string) {
-    this.#fd = syscall('socket', [AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, NETLINK.ROUTE], { what });
+  constructor(what: string, protocol: number = NETLINK.ROUTE) {
+    this.#fd = syscall('socket', [AF.NETLINK, SOCK.RAW | SOCK.CLOEXEC, protocol], { what });
     // With reasons in words; a kernel without them goes on without.
     const on = new Int32Array([1]);
     trySyscall('setsockopt', [this.#fd, NETLINK_OPTION.LEVEL, NETLINK_OPTION.EXT_ACK, on, 4]);
@@ -65,6 +67,31 @@ export class NetlinkSocket {
    */
   change(type: number, flags: number, body: Uint8Array, attributes: readonly Attribute[]): void {
     this.#send(type, NLM_F.REQUEST | NLM_F.ACK | flags, body, attributes);
+    this.#receive();
+  }
+
+  /**
+   * A change of one of netfilter's subsystems, which takes several at once between two messages.
+   *
+   * @param type - the subsystem's own
+   * @throws NetlinkError
+   */
+  changeInBatch(subsystem: number, type: number, body: Uint8Array, attributes: readonly Attribute[]): void {
+    // struct nfgenmsg, with the subsystem in network byte order
+    const frame = new Uint8Array([0, 0, 0, subsystem]);
+    const flags = NLM_F.REQUEST | NLM_F.ACK;
+    const messages = [
+      encodeMessage(NFNL.BATCH_BEGIN, NLM_F.REQUEST, 0, frame, []),
+      encodeMessage((subsystem << 8) | type, flags, ++this.#sequence, body, attributes),
+      encodeMessage(NFNL.BATCH_END, NLM_F.REQUEST, 0, frame, []),
+    ];
+    const bytes = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    for (const message of messages) {
+      bytes.set(message, offset);
+      offset += message.length;
+    }
+    restartingSyscall('write', [this.#fd, bytes, bytes.length], { what: 'netlink' });
     this.#receive();
   }
 
