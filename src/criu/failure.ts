@@ -30,6 +30,11 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     'a Unix socket leads out of the container: try --ext-unix-sk',
   ],
   [/--tcp-established|Connected TCP socket/i, 'there are TCP connections: give --tcp-established'],
+  [
+    /Unsupported link/i,
+    'CRIU can’t save this network device: give --empty-ns network, and it is left out with all of the network',
+  ],
+  [/In-flight connection/i, 'a connection waits to be accepted: give --tcp-skip-in-flight'],
   [/--file-locks|Some file locks are hold/i, 'there are file locks: give --file-locks'],
   [/--shell-job|session leader|dangling tty/i, 'the terminal is the caller’s: give --shell-job'],
   [/--link-remap|link-remap/i, 'an open file was removed: give --link-remap'],

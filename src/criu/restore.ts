@@ -19,10 +19,11 @@ import { errnoOf, RuntsError } from '../errors.ts';
 import { sendDescriptors } from '../linux/socket.ts';
 import { log } from '../log.ts';
 import { planCgroup } from '../plan/cgroup.ts';
+import { netDevices } from '../plan/create.ts';
 import { defaultDevicePaths } from '../plan/devices.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
-import type { LinuxNamespace } from '../spec/types.ts';
+import type { LinuxNamespace, Spec } from '../spec/types.ts';
 import { configFile, EXTERNAL_NAMESPACES, LOG_LEVEL, openFolder } from './dump.ts';
 import { criuFailure } from './failure.ts';
 import { type CriuOptions, type CriuResponse, REQUEST } from './messages.ts';
@@ -64,12 +65,28 @@ export async function restoreContainer(
   // Read first: without images nothing needs to be made.
   checkImages(flags.imagePath);
   const streams = readStreams(flags.imagePath);
+  checkNetDevices(prepared.spec, flags);
   const restore: Restore = { flags, streams, handed: {}, place: `${prepared.options.stateDir}/criu-root` };
   try {
     return await carryOut(ctx, prepared, steps(prepared, restore), beforeCommand);
   } finally {
     for (const fd of Object.values(restore.handed)) closeSync(fd);
   }
+}
+
+/** CRIU makes a saved network namespace with devices of its own: only into an empty one can others be moved. */
+function checkNetDevices(spec: Spec, { options }: ImageFlags): void {
+  if (!movesNetDevices(spec) || options.emptyNs !== 0) return;
+  throw new RuntsError('E_UNSUPPORTED', 'linux.netDevices: CRIU can’t restore devices of the host', {
+    field: 'linux.netDevices',
+    hint: 'give --empty-ns network to checkpoint and to restore: they are moved in again',
+  });
+}
+
+/** Those of a shared namespace are still in there. */
+function movesNetDevices(spec: Spec): boolean {
+  if (netDevices(spec).length === 0) return false;
+  return spec.linux?.namespaces?.some(({ type, path }) => type === 'network' && !path) ?? false;
 }
 
 function steps(prepared: Prepared, restore: Restore): Step[] {
@@ -287,10 +304,11 @@ async function notified(
 ): Promise<void> {
   switch (script) {
     case 'setup-namespaces': {
-      const hooks = creation.prepared.spec.hooks;
+      const { spec } = creation.prepared;
       setInit(creation, pid);
+      if (movesNetDevices(spec)) await perform(creation, { step: 'netDevices', names: netDevices(spec) });
       for (const phase of HOOKS) {
-        const count = hooks?.[phase]?.length ?? 0;
+        const count = spec.hooks?.[phase]?.length ?? 0;
         if (count > 0) await perform(creation, { step: 'hooks', phase, count });
       }
       return;

@@ -186,7 +186,8 @@ function hostSteps(
 }
 
 /** Network devices of the host, each with its name in the container. */
-function netDevices({ linux }: Spec): [from: string, to: string][] {
+/** What each device is called on the host, and in the container. */
+export function netDevices({ linux }: Spec): [from: string, to: string][] {
   return Object.entries(linux?.netDevices ?? {}).map(([name, device]) => [name, device.name || name]);
 }
 
