@@ -10,10 +10,20 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Bundle, findCommand, isRoot, type TestSpec, tempBundle } from '../harness/index.ts';
+import {
+  type Bundle,
+  findCommand,
+  isRoot,
+  type Runtime,
+  type Session,
+  session,
+  type TestSpec,
+  tempBundle,
+  temporaryFolder,
+} from '../harness/index.ts';
 
 const VM =
-  'in the VM: conformance/vm/run --package criu --package iptables --package iproute2 --env TMPDIR=/scratch -- node --import tsx --test test/vm/checkpoint.test.ts';
+  'in the VM: conformance/vm/run --package criu --package iptables --package iproute2 --env TMPDIR=/scratch --timeout 1800 -- node --import tsx --test test/vm/checkpoint*.test.ts';
 
 /** Why nothing can be saved here; false when it can. */
 export function criuSkip(): string | false {
@@ -65,4 +75,57 @@ export async function countsBeyond(bundle: Bundle, than: number, file = 'count')
     await delay(100);
   }
   assert.fail(`it counts no further than ${now}, not beyond ${than}`);
+}
+
+/** A container that was saved. */
+export interface Saved {
+  s: Session;
+  id: string;
+  images: string;
+  /** Where it was. */
+  count: number;
+}
+
+/** Starts a container that counts, and saves it when it has counted a little. */
+export async function save(
+  t: TestContext,
+  runtime: Runtime,
+  bundle: Bundle,
+  flags: readonly string[] = [],
+): Promise<Saved> {
+  const s = session(t, runtime);
+  const { id, code, output } = s.detach(bundle);
+  assert.equal(code, 0, output());
+  await countsBeyond(bundle, 2);
+  const images = join(temporaryFolder(t), 'images');
+  s.ok(['checkpoint', '--image-path', images, ...flags, id]);
+  return { s, id, images, count: countOf(bundle) };
+}
+
+/** Restores it, and waits until it has counted on. */
+export async function goesOn(
+  { s, id, images, count }: Saved,
+  bundle: Bundle,
+  flags: readonly string[] = [],
+): Promise<void> {
+  const { code, output } = s.restore(bundle, { id, flags: ['--image-path', images, ...flags] });
+  assert.equal(code, 0, `${output()}\n${restoreLog(images)}`);
+  assert.equal(s.state(id).status, 'running');
+  await countsBeyond(bundle, count);
+}
+
+function restoreLog(images: string): string {
+  try {
+    const log = readFileSync(join(images, 'restore.log'), 'utf8');
+    return log.split('\n').slice(-20).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+/** A program of the host, with its libraries: busybox has no flock. */
+export function copyProgram(name: string, rootfs: string): void {
+  const copy = `file=$(command -v "$0"); for f in $file $(ldd "$file" | grep -o '/[^ ]*'); do
+    mkdir -p "$1$(dirname $f)"; cp -L $f "$1$f"; done`;
+  assert.equal(spawnSync('sh', ['-c', copy, name, rootfs]).status, 0);
 }

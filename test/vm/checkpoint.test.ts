@@ -12,7 +12,6 @@ import {
   existsSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   readlinkSync,
   symlinkSync,
@@ -21,75 +20,21 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Bundle,
   privateWorld,
   type Runtime,
   runtimes,
-  type Session,
   session,
   temporaryFolder,
   uniqueId,
 } from '../harness/index.ts';
-import { COUNT, counter, countOf, countsBeyond, criuSkip } from '../support/checkpoint.ts';
+import { COUNT, counter, countOf, countsBeyond, criuSkip, goesOn, save } from '../support/checkpoint.ts';
 import { consoleSocket, Master } from '../support/console.ts';
 
 const lacks = criuSkip();
 const skip = lacks || privateWorld({ cgroups: 'v2' }).skip;
 const MB = 1 << 20;
-
-interface Saved {
-  s: Session;
-  id: string;
-  images: string;
-  /** Where it was. */
-  count: number;
-}
-
-/** Starts a container that counts, and saves it when it has counted a little. */
-async function save(
-  t: TestContext,
-  runtime: Runtime,
-  bundle: Bundle,
-  flags: readonly string[] = [],
-): Promise<Saved> {
-  const s = session(t, runtime);
-  const { id, code, output } = s.detach(bundle);
-  assert.equal(code, 0, output());
-  await countsBeyond(bundle, 2);
-  const images = join(temporaryFolder(t), 'images');
-  s.ok(['checkpoint', '--image-path', images, ...flags, id]);
-  return { s, id, images, count: countOf(bundle) };
-}
-
-/** Restores it, and waits until it has counted on. */
-async function goesOn(
-  { s, id, images, count }: Saved,
-  bundle: Bundle,
-  flags: readonly string[] = [],
-): Promise<void> {
-  const { code, output } = s.restore(bundle, { id, flags: ['--image-path', images, ...flags] });
-  assert.equal(code, 0, `${output()}\n${logOf(images)}`);
-  assert.equal(s.state(id).status, 'running');
-  await countsBeyond(bundle, count);
-}
-
-function logOf(images: string): string {
-  try {
-    const log = readFileSync(join(images, 'restore.log'), 'utf8');
-    return log.split('\n').slice(-20).join('\n');
-  } catch {
-    return '';
-  }
-}
-
-/** A program of the host, with its libraries: busybox has no flock. */
-function copyProgram(name: string, rootfs: string): void {
-  const copy = `file=$(command -v "$0"); for f in $file $(ldd "$file" | grep -o '/[^ ]*'); do
-    mkdir -p "$1$(dirname $f)"; cp -L $f "$1$f"; done`;
-  assert.equal(spawnSync('sh', ['-c', copy, name, rootfs]).status, 0);
-}
 
 const cgroupOf = ({ config }: Bundle): string => `/sys/fs/cgroup${config.linux.cgroupsPath}`;
 
@@ -162,6 +107,20 @@ it('--leave-running: it runs on, and can be restored later', async (t) => {
   assert.ok(countOf(bundle) <= count + 20, `${countOf(bundle)} after ${count}`);
 });
 
+it('what exec started is not in it, and that is said', async (t) => {
+  const bundle = counter(t);
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
+  s.ok(['exec', '--detach', id, 'sh', '-c', 'exec sleep 1000 </dev/null >/dev/null 2>&1']);
+  const images = join(temporaryFolder(t), 'images');
+  const { code, stderr } = s.call(['checkpoint', '--image-path', images, id]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /the checkpoint is without what exec started in the container: \d+ "\w+"\n/);
+  await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
+  assert.doesNotMatch(s.ok(['ps', id]), /sleep 1000/);
+});
+
 it('a paused container stays paused when it is left running', async (t) => {
   const bundle = counter(t);
   const s = session(t, runtime);
@@ -176,30 +135,6 @@ it('a paused container stays paused when it is left running', async (t) => {
   await countsBeyond(bundle, count);
   s.ok(['pause', id]);
   s.ok(['checkpoint', '--image-path', images, id]);
-  await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
-});
-
-it('--pre-dump and --parent-path: only what has changed is saved last', async (t) => {
-  // 8 MB that never change.
-  const script = `x=$(head -c ${4 * MB} /dev/zero | tr '\\0' x); ${COUNT}`;
-  const bundle = counter(t, { script });
-  const s = session(t, runtime);
-  const { id } = s.detach(bundle);
-  await countsBeyond(bundle, 2);
-  const folder = temporaryFolder(t);
-  s.ok(['checkpoint', '--pre-dump', '--image-path', join(folder, 'first'), id]);
-  assert.equal(s.state(id).status, 'running');
-  await countsBeyond(bundle, countOf(bundle));
-  s.ok(['checkpoint', '--pre-dump', '--image-path', join(folder, 'second'), '--parent-path', '../first', id]);
-  const images = join(folder, 'last');
-  s.ok(['checkpoint', '--image-path', images, '--parent-path', '../second', id]);
-  assert.equal(readlinkSync(join(images, 'parent')), '../second');
-  const size = (name: string): number =>
-    readdirSync(join(folder, name))
-      .filter((file) => file.startsWith('pages-'))
-      .reduce((sum, file) => sum + readFileSync(join(folder, name, file)).length, 0);
-  assert.ok(size('first') > 4 * MB, String(size('first')));
-  assert.ok(size('last') < 2 * MB, String(size('last')));
   await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
 });
 
@@ -306,89 +241,6 @@ it('--work-path: logs are there, and the images elsewhere', async (t) => {
   assert.ok(existsSync(join(work, 'restore.log')));
 });
 
-it('a network namespace of its own, with a TCP connection', async (t) => {
-  // Both ends in the container: what is sent is counted at the other, whose input must not end.
-  const script = `ip link set lo up; (sleep 100000 | nc -l -p 7777 >/tmp/received) & sleep 2
-    (i=0; while :; do i=$((i+1)); echo $i; echo $i >/tmp/new; mv /tmp/new /tmp/count; sleep 0.1; done) | nc 127.0.0.1 7777`;
-  const bundle = counter(t, {
-    script,
-    network: true,
-    config: (spec) => {
-      for (const set of ['bounding', 'effective', 'permitted'] as const)
-        spec.process.capabilities![set] = [...spec.process.capabilities![set]!, 'CAP_NET_ADMIN'];
-    },
-  });
-  const s = session(t, runtime);
-  const { id } = s.detach(bundle);
-  await countsBeyond(bundle, 2);
-  const images = join(temporaryFolder(t), 'images');
-  const { code, stderr } = s.call(['checkpoint', '--image-path', images, id]);
-  assert.equal(code, 1);
-  assert.match(stderr, /criu failed to dump: .*--tcp-established/);
-  assert.equal(s.state(id).status, 'running');
-  await countsBeyond(bundle, countOf(bundle));
-  s.ok(['checkpoint', '--image-path', images, '--tcp-established', '--network-lock', 'nftables', id]);
-  const count = countOf(bundle);
-  const received = readFileSync(join(bundle.rootfs, 'tmp/received'), 'utf8').length;
-  await goesOn({ s, id, images, count }, bundle, ['--tcp-established', '--network-lock', 'nftables']);
-  // What was sent while the connection was held is sent again, after a while.
-  const arrived = (): number => readFileSync(join(bundle.rootfs, 'tmp/received'), 'utf8').length;
-  for (let i = 0; i < 300 && arrived() <= received; i++) await delay(100);
-  assert.ok(arrived() > received, `${arrived()} bytes of before ${received}`);
-});
-
-it('--empty-ns network, and a network namespace that it shares', async (t) => {
-  // First, so that it is nothing that a runtime has left.
-  const holder = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
-  t.after(() => holder.kill('SIGKILL'));
-  const path = `/proc/${holder.pid}/ns/net`;
-  for (let i = 0; i < 100 && readlinkSync(path) === readlinkSync('/proc/self/ns/net'); i++)
-    spawnSync('sleep', ['0.05']);
-  const bundle = counter(t, { network: true });
-  const saved = await save(t, runtime, bundle, ['--empty-ns', 'network']);
-  assert.ok(!readdirSync(saved.images).some((name) => name.startsWith('netdev')));
-  await goesOn(saved, bundle, ['--empty-ns', 'network']);
-  saved.s.ok(['delete', '--force', saved.id]);
-
-  const shared = counter(t, {
-    network: true,
-    config: (spec) => {
-      spec.linux.namespaces.find(({ type }) => type === 'network')!.path = path;
-    },
-  });
-  const second = await save(t, runtime, shared);
-  await goesOn(second, shared);
-  assert.equal(readlinkSync(`/proc/${second.s.state(second.id).pid}/ns/net`), readlinkSync(path));
-});
-
-it('what CRIU has a flag for, and what it says without', async (t) => {
-  const s = session(t, runtime);
-  const images = join(temporaryFolder(t), 'images');
-  const flock = counter(t, { script: `exec 9>/tmp/lock; flock 9; ${COUNT}` });
-  copyProgram('flock', flock.rootfs);
-  const { id, output } = s.detach(flock);
-  await countsBeyond(flock, 2);
-  const refused = s.call(['checkpoint', '--image-path', images, id]);
-  assert.equal(refused.code, 1, output());
-  assert.match(refused.stderr, /criu failed to dump: .*; its log: .*dump\.log \(.*--file-locks\)/);
-  s.ok(['checkpoint', '--image-path', images, '--file-locks', id]);
-  await goesOn({ s, id, images, count: countOf(flock) }, flock, ['--file-locks']);
-  assert.notEqual(s.call(['exec', id, 'flock', '-n', '/tmp/lock', 'true']).code, 0);
-
-  // A file that has another name by now: without the flag CRIU would have to save what is not its own.
-  const linked = counter(t, {
-    script: `echo x >/tmp/a; ln /tmp/a /tmp/b; exec 9</tmp/a; rm /tmp/a; ${COUNT}`,
-  });
-  const second = s.detach(linked);
-  await countsBeyond(linked, 2);
-  const more = join(temporaryFolder(t), 'images');
-  const remap = s.call(['checkpoint', '--image-path', more, second.id]);
-  assert.equal(remap.code, 1);
-  assert.match(remap.stderr, /--link-remap/);
-  s.ok(['checkpoint', '--image-path', more, '--link-remap', second.id]);
-  await goesOn({ s, id: second.id, images: more, count: countOf(linked) }, linked);
-});
-
 it('--manage-cgroups-mode: cgroups below it are restored, or ignored', async (t) => {
   const bundle = counter(t, {
     script: `mkdir /sys/fs/cgroup/below; (echo 0 >/sys/fs/cgroup/below/cgroup.procs; ${COUNT}); sleep 1000`,
@@ -487,76 +339,8 @@ it('a terminal goes to whoever asks for it, with what was in it', async (t) => {
   closeSync(after.fd);
 });
 
-it('--lazy-pages: memory comes from where it was saved', async (t) => {
-  const bundle = counter(t, { script: `x=$(head -c ${2 * MB} /dev/zero | tr '\\0' x); ${COUNT}` });
-  const s = session(t, runtime);
-  const { id } = s.detach(bundle);
-  await countsBeyond(bundle, 2);
-  const images = join(temporaryFolder(t), 'images');
-  const status = join(temporaryFolder(t), 'status');
-  const [file, ...first] = runtime.command as [string, ...string[]];
-  const argv = [...first, '--root', s.root, 'checkpoint', '--lazy-pages', '--page-server', '127.0.0.1:27027'];
-  // Through a shell, for descriptor 3.
-  const words = [file, ...argv, '--status-fd', '3', '--image-path', images, id];
-  const server = spawn('sh', ['-c', 'exec "$@" 3>"$0"', status, ...words], { stdio: 'inherit' });
-  const served = new Promise<number | null>((resolve) => server.on('exit', resolve));
-  for (let i = 0; i < 300 && (!existsSync(status) || readFileSync(status).length === 0); i++)
-    spawnSync('sleep', ['0.1']);
-  assert.deepEqual([...readFileSync(status)], [0]);
-  const count = countOf(bundle);
-  const pages = spawn(
-    'criu',
-    ['lazy-pages', '--images-dir', images, '--page-server', '--address', '127.0.0.1', '--port', '27027'],
-    { stdio: 'inherit' },
-  );
-  t.after(() => pages.kill('SIGKILL'));
-  const fetched = new Promise((resolve) => pages.on('exit', resolve));
-  for (let i = 0; i < 300 && !existsSync(join(images, 'lazy-pages.socket')); i++) spawnSync('sleep', ['0.1']);
-  const restored = join(temporaryFolder(t), 'copy');
-  spawnSync('cp', ['-a', bundle.path, restored]);
-  // The saved one is still there, and serves: another container, with a cgroup of its own.
-  const other: Bundle = { ...bundle, path: restored, config: structuredClone(bundle.config) };
-  other.config.root.path = bundle.rootfs;
-  other.config.linux.cgroupsPath += '-lazy';
-  writeFileSync(join(restored, 'config.json'), JSON.stringify(other.config));
-  await goesOn({ s, id: `${id}-lazy`, images, count }, other, ['--lazy-pages']);
-  assert.equal(await served, 0);
-  pages.kill('SIGKILL');
-  await fetched;
-});
-
-it('--page-server: memory is sent there', async (t) => {
-  const bundle = counter(t);
-  const images = join(temporaryFolder(t), 'images');
-  mkdirSync(images);
-  const server = spawn(
-    'criu',
-    ['page-server', '--images-dir', images, '--port', '27028', '--address', '127.0.0.1'],
-    {
-      stdio: 'inherit',
-    },
-  );
-  t.after(() => server.kill('SIGKILL'));
-  const listens = (): boolean =>
-    readFileSync('/proc/net/tcp', 'utf8').includes(`:${(27028).toString(16).toUpperCase()} `);
-  for (let i = 0; i < 200 && !listens(); i++) spawnSync('sleep', ['0.1']);
-  const s = session(t, runtime);
-  const { id } = s.detach(bundle);
-  await countsBeyond(bundle, 2);
-  const local = join(temporaryFolder(t), 'local');
-  s.ok(['checkpoint', '--page-server', '127.0.0.1:27028', '--image-path', local, id]);
-  const pages = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('pages-'));
-  assert.notDeepEqual(pages(images), []);
-  assert.deepEqual(pages(local), []);
-  spawnSync('sh', ['-c', 'cp -a "$0"/* "$1"', local, images]);
-  await goesOn({ s, id, images, count: countOf(bundle) }, bundle, ['--auto-dedup']);
-});
-
 it('folders that can’t be used', async (t) => {
   const bundle = counter(t);
-  const s = session(t, runtime);
-  const { id } = s.detach(bundle);
-  await countsBeyond(bundle, 2);
   const folder = temporaryFolder(t);
   const tmpfs = (name: string, options: string): string => {
     const path = join(folder, name);
@@ -570,6 +354,10 @@ it('folders that can’t be used', async (t) => {
     [tmpfs('ro', 'ro'), /write .*ro.*: read-only file system \(choose a writable folder with --image-path\)/],
     [tmpfs('full', 'size=64k'), /full.*: no space left on device \(make room/],
   ];
+  // After the mounts, which are there until it has ended.
+  const s = session(t, runtime);
+  const { id } = s.detach(bundle);
+  await countsBeyond(bundle, 2);
   for (const [path, message] of cases) {
     const { code, stderr } = s.call(['checkpoint', '--image-path', path, id]);
     assert.equal(code, 1, path);
