@@ -3,7 +3,18 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, mkdirSync, openSync, readSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Mount } from '../src/spec/types.ts';
@@ -221,7 +232,17 @@ const FIELDS: Record<string, [change: (spec: TestSpec) => void, message: RegExp]
   ],
 };
 
-type Place = 'unknown' | 'created' | 'running' | 'paused' | 'stopped' | 'half' | 'corrupt' | 'nameless';
+type Place =
+  | 'unknown'
+  | 'created'
+  | 'running'
+  | 'paused'
+  | 'stopped'
+  | 'half'
+  | 'corrupt'
+  | 'pieces'
+  | 'folder'
+  | 'nameless';
 
 const CONTAINERS: Record<Place, (s: Session, sleeper: () => string) => string | Promise<string>> = {
   unknown: () => 'unknown',
@@ -253,6 +274,21 @@ const CONTAINERS: Record<Place, (s: Session, sleeper: () => string) => string | 
     truncateSync(join(s.root, id, 'state.json'), 200);
     return id;
   },
+  pieces: (s, sleeper) => {
+    const id = sleeper();
+    s.ok(['start', id]);
+    const file = join(s.root, id, 'state.json');
+    const { bundle, process, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify(rest));
+    return id;
+  },
+  folder: (s, sleeper) => {
+    const id = sleeper();
+    const file = join(s.root, id, 'state.json');
+    rmSync(file);
+    mkdirSync(file);
+    return id;
+  },
 };
 
 const MOUNTS = '[{"destination": "/dev/shm", "type": "tmpfs", "source": "x"}]';
@@ -282,6 +318,8 @@ const EVERYWHERE: Partial<Record<Place, RegExp>> = {
   nameless: /^container id cannot be empty$/,
   half: /^state of container half is unusable: .*delete --force half/,
   corrupt: /^state of container .* is unusable: .*delete --force/,
+  pieces: /^state of container .* is unusable: .*bundle is missing.*delete --force/,
+  folder: /^state of container .* is unusable: .*is a directory.*delete --force/,
 };
 
 /** Flags and files of commands on a running container. */
@@ -366,6 +404,7 @@ for (const runtime of runtimes()) {
         assert.equal(exit, args[0] === 'exec' ? 255 : 1, `${place}: ${args}`);
         assert.match(msg, message, `${place}: ${args}`);
       }
+      if (existsSync(s.root)) assert.equal(s.call(['list']).code, 0, `${place}: list`);
       if (id !== '') s.ok(['delete', '--force', id]);
     }
   });

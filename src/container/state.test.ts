@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -83,14 +84,20 @@ test('an unusable state tells the file, the reason and the remedy', (t) => {
     ['[]', /stateVersion/],
     [good.replace('"stateVersion":1', '"stateVersion":2'), /stateVersion is 2, this runts reads 1/],
     [good.replace('"id":"c1"', '"id":"c2"'), /it is of container "c2"/],
-    [good.replace('"init":null', '"init":"x"'), /init is missing/],
+    [good.replace('"init":null', '"init":"x"'), /init is missing or of a wrong type/],
+    [good.replace('"init":null', '"init":{"pid":1}'), /init is missing/],
     [good.replace('"cgroup":null', '"cgroup":{}'), /cgroup is missing/],
-    [good.replace('"hooks"', '"hocks"'), /hooks are missing/],
+    [good.replace('"poststop":[]', '"poststop":1'), /hooks is missing or of a wrong type/],
+    [good.replace('"bundle"', '"bumble"'), /bundle is missing/],
+    [good.replace(/"process":\{.*?\}\}/, '"process":null'), /process is missing/],
   ];
   for (const [text, pattern] of bad) {
     writeFileSync(file, text);
     fails(() => readState(root, 'c1'), 'E_STATE_CORRUPT', pattern);
   }
+  rmSync(file);
+  mkdirSync(file);
+  fails(() => readState(root, 'c1'), 'E_STATE_CORRUPT', /state\.json: is a directory .*delete --force c1/);
 });
 
 const needsRoot = process.getuid?.() !== 0 && 'needs root for a mount';

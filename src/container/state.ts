@@ -156,9 +156,49 @@ export function corrupt(id: string, path: string, what: string, cause?: unknown)
   });
 }
 
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number';
+const isObject: Check = (value) => typeof value === 'object' && value !== null;
+const isProcess: Check = (value) => {
+  const { pid, startTime } = (value ?? {}) as Partial<ProcessIdentity>;
+  return isNumber(pid) && isNumber(startTime);
+};
+
+/** What every state.json has: the fields whose absence would make later code fail obscurely. */
+const SHAPE: readonly (readonly [keyof ContainerState, Check])[] = [
+  ['creator', isProcess],
+  ['init', (value) => value === null || isProcess(value)],
+  [
+    'cgroup',
+    (value) => {
+      const { mountpoint, path } = (value ?? {}) as Partial<CgroupState>;
+      return value === null || (isText(mountpoint) && isText(path));
+    },
+  ],
+  ['ociVersion', isText],
+  ['bundle', isText],
+  ['rootfs', isText],
+  ['created', isText],
+  ['owner', isNumber],
+  ['annotations', isObject],
+  [
+    'hooks',
+    (value) => {
+      const { startContainer, poststart, poststop } = (value ?? {}) as Partial<ContainerState['hooks']>;
+      return [startContainer, poststart, poststop].every(Array.isArray);
+    },
+  ],
+  ['process', isObject],
+  ['namespaces', Array.isArray],
+  ['uidMappings', Array.isArray],
+  ['gidMappings', Array.isArray],
+];
+
 /**
- * Parses the text of a state.json. Only what would make later code fail obscurely is checked: the runtime wrote the
- * file itself, and every command pays for what happens here.
+ * Parses the text of a state.json. Only its shape is checked: the runtime wrote the file itself, and every command pays
+ * for what happens here.
  *
  * @throws Error that says what is wrong
  */
@@ -172,10 +212,9 @@ export function parseState(text: string, id: string): ContainerState {
     );
   }
   if (fields.id !== id) throw new Error(`it is of container ${JSON.stringify(fields.id)}`);
-  if (fields.init !== null && typeof fields.init?.pid !== 'number') throw new Error('init is missing');
-  if (fields.cgroup !== null && typeof fields.cgroup?.path !== 'string') throw new Error('cgroup is missing');
-  if (typeof fields.creator?.pid !== 'number') throw new Error('creator is missing');
-  if (typeof fields.hooks !== 'object') throw new Error('hooks are missing');
+  for (const [name, isRight] of SHAPE) {
+    if (!isRight(fields[name])) throw new Error(`${name} is missing or of a wrong type`);
+  }
   return state as ContainerState;
 }
 
@@ -222,6 +261,9 @@ function readText(root: string, id: string, path: string): string {
   if (text !== undefined) return text;
   if (!decided) throw corrupt(id, path, 'it does not exist', failure);
   if (!stateExists(root, id)) throw notFound(id);
+  // Whoever may not look can't repair it either; anything else is a damaged folder.
+  const errno = errnoOf(failure);
+  if (errno !== 'EACCES' && errno !== 'EPERM') throw corrupt(id, path, errnoText(failure), failure);
   throw rootError(`read the state of container ${id}`, 'open', path, failure);
 }
 
