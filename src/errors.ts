@@ -76,8 +76,8 @@ export function notFound(id: string): RuntsError {
 }
 
 /** containerd and CRI-O take `container not running` of a kill as "already gone". */
-export function notRunning(): RuntsError {
-  return new RuntsError('E_NOT_RUNNING', 'container not running');
+export function notRunning(cause?: unknown): RuntsError {
+  return new RuntsError('E_NOT_RUNNING', 'container not running', { cause });
 }
 
 export function idExists(id: string): RuntsError {

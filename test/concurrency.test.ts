@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import {
   type Bundle,
@@ -11,6 +13,7 @@ import {
   type Session,
   session,
   tempBundle,
+  temporaryFolder,
   uniqueId,
 } from './harness/index.ts';
 import { failureOf, JSON_LOG } from './support/errors.ts';
@@ -125,6 +128,40 @@ for (const runtime of runtimes()) {
     assert.deepEqual(
       outcomes(results),
       times(() => 'ok'),
+    );
+  });
+
+  it('commands on a container that ends in this moment: done, or it doesn’t run', async (t) => {
+    const s = session(t, runtime);
+    const bundle = manyBundle(t, 'exec sleep 60');
+    const mounts = join(temporaryFolder(t), 'mounts.json');
+    writeFileSync(mounts, '[{"destination": "/mnt", "type": "tmpfs", "source": "tmpfs"}]');
+    const said = new Set<string>();
+    for (let round = 0; round < 8; round++) {
+      const { id } = s.detach(bundle);
+      const commands = [
+        ['pause', id],
+        ['resume', id],
+        ['ps', '--format', 'json', id],
+        ['events', '--stats', id],
+        ['update', '--resources', mounts.replace('mounts', 'limits'), id],
+        ['mounts', 'add', id, mounts],
+        ['exec', '--ignore-paused', id, 'true'],
+      ];
+      writeFileSync(mounts.replace('mounts', 'limits'), '{"unified": {"cgroup.max.depth": "5"}}');
+      const results = commands.map((args) => begin(s, args));
+      results.push(begin(s, round % 2 === 0 ? ['kill', id, 'KILL'] : ['delete', '--force', id]));
+      for (const [index, result] of (await Promise.all(results)).entries()) {
+        if (result.code !== 0 && result.code !== 137)
+          said.add(`${commands[index]?.[0]}: ${failureOf(result).msg}`);
+      }
+      assert.equal(s.call(['delete', '--force', id]).code, 0);
+    }
+    const expected =
+      /: (container not running|container does not exist: .*|cannot exec in a stopped container)$|^resume: container not paused$/;
+    assert.deepEqual(
+      [...said].filter((message) => !expected.test(message)),
+      [],
     );
   });
 

@@ -200,7 +200,7 @@ for (const runtime of runtimes()) {
     const b = box(t, runtime);
     b.change('add', { destination: '/data', source, options: ['bind'] });
     const cases: [string, RegExp][] = [
-      ['/bin', /mounts\[1\]\.destination: nothing is mounted there/],
+      ['/bin', /^cannot change the container’s mounts: mounts\[1\]\.destination: nothing is mounted there/],
       ['/missing', /mounts\[1\]\.destination: openat2\(.*ENOENT/],
       ['/', /mounts\[1\]\.destination: "\/" can’t be removed/],
       ['/proc', /mounts\[1\]\.destination: "\/proc" can’t be removed/],

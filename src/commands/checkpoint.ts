@@ -7,7 +7,7 @@
 import type { CommandContext } from '../cli/types.ts';
 import { destroy, runPoststop } from '../container/destroy.ts';
 import { withLockAsync } from '../container/lock.ts';
-import { find } from '../container/running.ts';
+import { find, whileAlive } from '../container/running.ts';
 import { type ContainerState, stateDirectory } from '../container/state.ts';
 import { dump } from '../criu/dump.ts';
 import { type CheckpointFlags, checkpointFlags } from '../criu/options.ts';
@@ -30,7 +30,7 @@ async function save(root: string, id: string, flags: CheckpointFlags): Promise<C
   const state = checkRunning(root, id);
   if (process.geteuid?.() !== 0)
     log.warn('checkpoint needs root, or a CRIU that was given CAP_CHECKPOINT_RESTORE');
-  await dump(state, flags);
+  await whileAlive(state, () => dump(state, flags));
   if (flags.leaveRunning || flags.preDump) return undefined;
   await destroy(root, id, state);
   return state;

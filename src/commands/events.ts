@@ -12,7 +12,7 @@ import { flatKeyed } from '../cgroup/stats/parse.ts';
 import { hugePageSizes, readerOf, statsOf } from '../cgroup/stats/stats.ts';
 import { writeAll } from '../cli/output.ts';
 import type { CommandContext } from '../cli/types.ts';
-import { cgroupOf, find } from '../container/running.ts';
+import { cgroupOf, find, whileAlive } from '../container/running.ts';
 import { cgroupDirectory } from '../container/state.ts';
 import { statusOf } from '../container/status.ts';
 import { notRunning, RuntsError } from '../errors.ts';
@@ -30,7 +30,7 @@ export async function run(ctx: CommandContext): Promise<number> {
   if (status === 'stopped' || status === 'creating') throw notRunning();
   const directory = cgroupDirectory(cgroupOf(state));
   const read = readerOf(directory);
-  const sizes = hugePageSizes(directory);
+  const sizes = await whileAlive(state, () => hugePageSizes(directory));
   const stats = (): boolean => emit({ type: 'stats', id, data: statsOf(read, sizes) });
   if (ctx.flags.stats === true) {
     stats();

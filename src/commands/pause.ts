@@ -6,14 +6,14 @@
 
 import { freeze } from '../cgroup/freeze.ts';
 import type { CommandContext } from '../cli/types.ts';
-import { cgroupOf, find } from '../container/running.ts';
+import { cgroupOf, find, whileAlive } from '../container/running.ts';
 import { cgroupDirectory } from '../container/state.ts';
 import { notRunning } from '../errors.ts';
 
-export function run(ctx: CommandContext): number {
+export async function run(ctx: CommandContext): Promise<number> {
   const { state, status } = find(ctx.global.root, ctx.operands[0] ?? '');
   if (status === 'paused') return 0;
   if (status !== 'running' && status !== 'created') throw notRunning();
-  freeze(cgroupDirectory(cgroupOf(state)));
+  await whileAlive(state, () => freeze(cgroupDirectory(cgroupOf(state))));
   return 0;
 }

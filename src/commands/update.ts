@@ -9,7 +9,7 @@ import { oomKills } from '../cgroup/oom.ts';
 import { updateCgroup } from '../cgroup/update.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { withLockAsync } from '../container/lock.ts';
-import { cgroupOf, find } from '../container/running.ts';
+import { cgroupOf, find, whileAlive } from '../container/running.ts';
 import { type ContainerState, stateDirectory, writeState } from '../container/state.ts';
 import { resourcesOfFlags } from '../container/update-flags.ts';
 import { changedResources, meaningful } from '../container/update-merge.ts';
@@ -32,16 +32,21 @@ export async function run(ctx: CommandContext): Promise<number> {
   }
   await withLockAsync(stateDirectory(root, id), async () => {
     const state = checkUpdatable(root, id);
-    if (rdt !== undefined) await updateResctrl(state, rdt);
-    if (Object.keys(change).length === 0) return;
-    const cgroup = cgroupOf(state);
-    const killed = oomKills(cgroup);
-    await updateCgroup(cgroup, change, state.resources);
-    state.resources = changedResources(state.resources ?? {}, change);
-    writeState(state);
-    warnOfKills(oomKills(cgroup) - killed);
+    await whileAlive(state, async () => {
+      if (rdt !== undefined) await updateResctrl(state, rdt);
+      if (Object.keys(change).length > 0) await updateLimits(state, change);
+    });
   });
   return 0;
+}
+
+async function updateLimits(state: ContainerState, change: LinuxResources): Promise<void> {
+  const cgroup = cgroupOf(state);
+  const killed = oomKills(cgroup);
+  await updateCgroup(cgroup, change, state.resources);
+  state.resources = changedResources(state.resources ?? {}, change);
+  writeState(state);
+  warnOfKills(oomKills(cgroup) - killed);
 }
 
 /** A limit below what is in use is no error to the kernel: it makes room. */

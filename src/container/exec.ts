@@ -6,13 +6,12 @@
 
 import { closeSync, constants, openSync } from '#files';
 import { TapeWriter } from '#tape-writer';
-import { AT, ERRNO, O, RESOLVE } from '../../ffi/constants/index.ts';
-import { POLL, poll, socketPair } from '../../ffi/descriptors.ts';
+import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
+import { socketPair } from '../../ffi/descriptors.ts';
 import { executorFile } from '../../ffi/executor-file.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
-import type { Report } from '../../ffi/report.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
@@ -32,7 +31,6 @@ import { keepsGroups } from './annotated.ts';
 import { Channel, Unexpected } from './channel.ts';
 import { writePidFile } from './create.ts';
 import { openCgroupNamespace, place } from './place.ts';
-import { isAlive } from './process.ts';
 import { openProcess } from './process-fd.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
 
@@ -59,9 +57,6 @@ export interface Executed {
   /** Our end of the socket with the terminal's master, when it is relayed here. */
   console: number | null;
 }
-
-/** How long after the death of a process its container's init is given to turn out dead as well. */
-const INIT_END_MS = 500;
 
 /** Starts a process in the container; returns once its execve has succeeded. */
 export async function execIn(state: ContainerState, options: ExecOptions): Promise<Executed> {
@@ -161,10 +156,8 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       killQuietly(pid);
       reapExecutor(pid);
     }
-    // A process that dies without a word was killed, mostly with all of its container: then init's end is near too.
-    if (error instanceof Unexpected && tellsOfTheEnd(error.report))
-      poll([{ fd: init, events: POLL.IN }], INIT_END_MS);
-    if (!stillAlive(state)) throw stoppedError(error);
+    const { hasEnded } = await import('./ended.ts');
+    if (hasEnded(state, init, error)) throw stoppedError(error);
     if (!(error instanceof Unexpected)) throw error;
     // The tape doesn't say what its operations are for: planned again as a program, it does.
     const { initFailure } = await import('./failure.ts');
@@ -175,11 +168,6 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     closeSync(init);
     channel?.close();
   }
-}
-
-/** Init has no namespaces to join any more a moment before it is dead. */
-function tellsOfTheEnd(report: Report | null): boolean {
-  return report === null || (report.type === 'fail' && report.errno === ERRNO.ESRCH);
 }
 
 /** What a process in a user namespace has no right to set for itself. */
@@ -199,10 +187,6 @@ async function containerFilter(state: ContainerState): Promise<CompiledFilter | 
   if (state.seccompFilter === null) return undefined;
   const { savedFilter } = await import('../seccomp/filter.ts');
   return savedFilter(stateDirectory(state.rootPath, state.id), state.id);
-}
-
-function stillAlive(state: ContainerState): boolean {
-  return state.init !== null && isAlive(state.init);
 }
 
 /** Also for a container that ended while the process was on its way in: what failed then is of no interest. */

@@ -14,10 +14,20 @@ import { readToldText, TAG, TOLD_FIELD } from '../plan/protocol.ts';
 import { SECCOMP_FIELD } from '../plan/seccomp.ts';
 import { remedy } from './remedies.ts';
 
-/** The error for a report that is not what the parent waited for. */
-export function initFailure(report: Report | null, program: Program, args: readonly string[]): RuntsError {
+/**
+ * The error for a report that is not what the parent waited for.
+ *
+ * @param what - what could not be done, when it wasn't the start of a process of the container
+ */
+export function initFailure(
+  report: Report | null,
+  program: Program,
+  args: readonly string[],
+  what?: string,
+): RuntsError {
   if (report === null) {
-    return new RuntsError('E_INIT', 'container init died before it was ready', {
+    const dead = what === undefined ? 'container init died' : `${what}: the executor died`;
+    return new RuntsError('E_INIT', `${dead} before it was ready`, {
       hint: 'killed from outside, or for lack of memory: see dmesg',
     });
   }
@@ -41,7 +51,7 @@ export function initFailure(report: Report | null, program: Program, args: reado
   const hint = op === undefined ? undefined : remedy(op, errno);
   return new RuntsError(
     'E_INIT',
-    `unable to start container process: ${field === undefined ? '' : `${field}: `}${call}: ${words} (${errno})${detail === '' ? '' : `: ${detail}`}`,
+    `${what ?? 'unable to start container process'}: ${field === undefined ? '' : `${field}: `}${call}: ${words} (${errno})${detail === '' ? '' : `: ${detail}`}`,
     { field, syscall, errno, hint },
   );
 }

@@ -22,8 +22,7 @@ import {
 import { TAG } from '../plan/protocol.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Mount, Spec } from '../spec/types.ts';
-import { Channel } from './channel.ts';
-import { initFailure } from './failure.ts';
+import { Channel, Unexpected } from './channel.ts';
 import { openCgroupNamespace } from './place.ts';
 import { openProcess } from './process-fd.ts';
 import type { ContainerState } from './state.ts';
@@ -99,7 +98,7 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
     }
     openCgroupNamespace(state, handed);
     [sync, handed.sync] = socketPair();
-    channel = new Channel(sync, (report) => initFailure(report, plan.program, []));
+    channel = new Channel(sync);
     const { numbers, fds } = planDescriptors(handed, 0);
     const tape = assemble(plan.program, { machine: facts.machine, fds: numbers, reportFd: numbers.sync! });
     const executor = spawnExecutor({ image: image(executorFile(), tape), fds });
@@ -122,6 +121,12 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
         reapExecutor(pid);
       }
     }
+  } catch (error) {
+    const { hasEnded } = await import('./ended.ts');
+    if (hasEnded(state, init, error)) throw notRunning(error);
+    if (!(error instanceof Unexpected)) throw error;
+    const { initFailure } = await import('./failure.ts');
+    throw initFailure(error.report, plan.program, [], 'cannot change the container’s mounts');
   } finally {
     channel?.close();
     for (const fd of Object.values(handed)) closeSync(fd);

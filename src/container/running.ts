@@ -4,7 +4,7 @@
  * @module
  */
 
-import { RuntsError } from '../errors.ts';
+import { notRunning, RuntsError } from '../errors.ts';
 import { checkId } from './id.ts';
 import { type CgroupState, type ContainerState, readState } from './state.ts';
 import { type Status, statusOf } from './status.ts';
@@ -19,6 +19,15 @@ export function find(root: string, id: string): Found {
   checkId(id);
   const state = readState(root, id);
   return { state, status: statusOf(state) };
+}
+
+/** Acts on a container; whatever fails because it ended meanwhile is E_NOT_RUNNING. */
+export async function whileAlive<T>(state: ContainerState, act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw statusOf(state) === 'stopped' ? notRunning(error) : error;
+  }
 }
 
 /** The cgroup of a container, for commands that work through it. */

@@ -156,9 +156,7 @@ function startFailure(report: Report | null, program: Program, file: string): Ru
       errno: errnoName(report.errno),
     });
   }
-  const failure = initFailure(report, program, []);
-  const what = failure.message.replace('unable to start container process: ', '');
-  return new RuntsError('E_INIT', `cannot prepare for criu: ${what}`, failure.details);
+  return initFailure(report, program, [], 'cannot prepare for criu');
 }
 
 /** Asks for the version first, which any CRIU can tell, whatever the kernel lacks. */
