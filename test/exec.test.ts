@@ -77,6 +77,48 @@ for (const runtime of runtimes()) {
     assert.ok(lines.includes('X=y') && !lines.includes('OF=container'), lines.join());
   });
 
+  it('what the file says nothing of is the container’s: capabilities, and the score for lack of memory', (t) => {
+    const s = session(t, runtime);
+    const bundle = tempBundle(t, {
+      args: ['sleep', '100'],
+      config: ({ process }) => {
+        process.capabilities = { bounding: ['CAP_KILL'], permitted: ['CAP_KILL'], effective: ['CAP_KILL'] };
+        Object.assign(process, { oomScoreAdj: 300, scheduler: { policy: 'SCHED_BATCH' } });
+      },
+    });
+    const { id, code, output } = s.detach(bundle);
+    assert.equal(code, 0, output());
+    const look = [
+      'sh',
+      '-c',
+      'grep Cap /proc/self/status; cat /proc/self/oom_score_adj; cat /proc/self/stat',
+    ];
+    const file = join(temporaryFolder(t), 'process.json');
+    const told = (args: string[]): object => {
+      const lines = s
+        .ok(['exec', ...args])
+        .trim()
+        .split('\n');
+      const sets = Object.fromEntries(lines.slice(0, 5).map((line) => line.split(':\t')));
+      // Field 41 of proc_pid_stat(5): the policy; a program's name is in parentheses.
+      const policy = lines[6]?.replace(/^.*\) /, '').split(' ')[41 - 3];
+      return { bounding: sets.CapBnd, effective: sets.CapEff, score: lines[5], policy };
+    };
+    const fileOf = (changes: object): string[] => {
+      writeFileSync(file, JSON.stringify({ args: look, cwd: '/', env: ['PATH=/bin'], ...changes }));
+      return ['--process', file, id];
+    };
+    const kill = '0000000000000020';
+    const own = { bounding: kill, effective: kill, score: '300', policy: '3' };
+    assert.deepEqual(told([id, ...look]), own);
+    assert.deepEqual(told(fileOf({})), own);
+    const none = '0'.repeat(16);
+    assert.deepEqual(
+      told(fileOf({ capabilities: {}, oomScoreAdj: 400, scheduler: { policy: 'SCHED_OTHER' } })),
+      { bounding: none, effective: none, score: '400', policy: '0' },
+    );
+  });
+
   it('detached it returns at once, with a pid file that has digits alone', async (t) => {
     const { s, id, folder } = sleeping(t);
     const file = join(folder, 'process.json');

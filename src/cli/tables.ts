@@ -379,6 +379,9 @@ Example:
 own process where nothing else is said. Exits with the command's status (128+N if signal N ended
 it), and with 255 when the command could not be run.
 
+With --process the command is all that the file says; only capabilities, security labels, scheduling
+and oomScoreAdj are the container's where it doesn't.
+
 Example:
     runts exec --tty web sh`,
     flags: [

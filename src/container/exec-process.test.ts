@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RuntsError } from '../errors.ts';
+import type { Process } from '../spec/types.ts';
 import { execProcess, userOf } from './exec-process.ts';
-import { fakeState } from './fixture.ts';
+import { fakeState, temporaryDirectory } from './fixture.ts';
 
 const OWN = { uid: 7, gid: 8, additionalGids: [9] };
 const id = fc.nat({ max: 0xfffffffe });
@@ -72,4 +74,36 @@ test('added capabilities are never inheritable or ambient', () => {
     inheritable: [],
     ambient: [],
   });
+});
+
+test('a process file that says nothing of rights has the container’s; all else is its own', (t) => {
+  const file = `${temporaryDirectory(t)}/process.json`;
+  const read = (process: object): Process => {
+    writeFileSync(file, JSON.stringify({ args: ['id'], cwd: '/', ...process }));
+    return execProcess({ flags: { process: file }, operands: ['c'], global: {} } as never, state, []);
+  };
+  const rights: Partial<Process> = {
+    capabilities: { bounding: ['CAP_KILL'] },
+    apparmorProfile: 'box',
+    selinuxLabel: 'u:r:t:s0',
+    oomScoreAdj: 5,
+    scheduler: { policy: 'SCHED_BATCH' },
+    ioPriority: { class: 'IOPRIO_CLASS_BE', priority: 3 },
+    execCPUAffinity: { initial: '0' },
+  };
+  const state = fakeState('/nowhere', 'c', {
+    process: {
+      ...rights,
+      args: ['sh'],
+      cwd: '/tmp',
+      env: ['A=b'],
+      user: { uid: 1, gid: 2 },
+      noNewPrivileges: true,
+      rlimits: [{ type: 'RLIMIT_CORE', hard: 1, soft: 1 }],
+    },
+  });
+  assert.deepEqual(read({}), { args: ['id'], cwd: '/', ...rights });
+  assert.deepEqual(read({ apparmorProfile: '', selinuxLabel: '' }), { args: ['id'], cwd: '/', ...rights });
+  const other: Partial<Process> = { capabilities: {}, apparmorProfile: 'unconfined', oomScoreAdj: 0 };
+  assert.deepEqual(read(other), { args: ['id'], cwd: '/', ...rights, ...other });
 });

@@ -17,7 +17,7 @@ const MAX_ID = 2 ** 32 - 2;
 export function execProcess(ctx: CommandContext, state: ContainerState, args: readonly string[]): Process {
   const { flags } = ctx;
   const file = flags.process;
-  if (typeof file === 'string' && file !== '') return loadProcess(file);
+  if (typeof file === 'string' && file !== '') return withRightsOf(state.process, loadProcess(file));
   if (args.length === 0) {
     throw new RuntsError('E_USAGE', 'process args cannot be empty', {
       hint: 'give a command after the container’s id, or --process',
@@ -39,6 +39,27 @@ export function execProcess(ctx: CommandContext, state: ContainerState, args: re
     process.selinuxLabel = flags['process-label'];
   }
   if (typeof flags['no-new-privs'] === 'boolean') process.noNewPrivileges = flags['no-new-privs'];
+  return process;
+}
+
+/** What confines or favours the container's own process holds for a further one, unless its file says otherwise. */
+const INHERITED = [
+  'capabilities',
+  'apparmorProfile',
+  'selinuxLabel',
+  'oomScoreAdj',
+  'scheduler',
+  'ioPriority',
+  'execCPUAffinity',
+] as const;
+
+function withRightsOf(own: Process, given: Process): Process {
+  const process: Process = { ...given };
+  for (const field of INHERITED) {
+    // An empty label is none, as everywhere.
+    if ((given[field] ?? '') === '' && own[field] !== undefined)
+      Object.assign(process, { [field]: own[field] });
+  }
   return process;
 }
 

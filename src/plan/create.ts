@@ -7,8 +7,6 @@
  * @module
  */
 
-import { AT, O } from '../../ffi/constants/index.ts';
-import type { Cell } from '../../ffi/program.ts';
 import { Program, type ProgramBuilder, valueIn } from '../../ffi/program.ts';
 import { utf8Length } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
@@ -21,8 +19,9 @@ import type { MountMappings } from './idmap.ts';
 import { planLabels, planOpenProc, requireModules } from './labels.ts';
 import { devIsBound, planMountSources, planMounts } from './mounts.ts';
 import { clonesIntoCgroup, hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
+import { planOomScore } from './oom-score.ts';
 import { planMaskedPaths, planMaskSource, planReadonlyPaths } from './paths.ts';
-import { planProcess, planSession, stringAddress } from './process.ts';
+import { planProcess, planSession } from './process.ts';
 import { TAG, waitForParent } from './protocol.ts';
 import { RootAccess } from './root.ts';
 import {
@@ -197,7 +196,7 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   const linux = spec.linux ?? {};
   const scratch = program.cell('scratch');
 
-  if (process.oomScoreAdj !== undefined) planOomScore(ctx, process.oomScoreAdj, scratch);
+  planOomScore(program, process, scratch);
   const proc = planOpenProc(ctx, process);
   const mounts = planMountSources(ctx, spec);
   planNamespaces(ctx, linux, scratch);
@@ -247,17 +246,6 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   planProcess(ctx, process, linux, terminal, scratch);
   root.finish();
   return mounts.mappings;
-}
-
-/** Written while /proc is the host's and the rights are the runtime's; the container's processes inherit it. */
-function planOomScore(ctx: PlanContext, score: number, scratch: Cell): void {
-  const { program } = ctx;
-  program.within('process.oomScoreAdj', () => {
-    const text = String(score);
-    program.call('openat', [AT.FDCWD, '/proc/self/oom_score_adj', O.WRONLY | O.CLOEXEC], { store: scratch });
-    program.call('write', [valueIn(scratch), stringAddress(text), text.length]);
-    program.call('close', [valueIn(scratch)]);
-  });
 }
 
 /** A working directory that isn't there is made, as every runtime does. */

@@ -13,6 +13,7 @@ import { openTerminal } from './console.ts';
 import { planClone, planEnter } from './hook.ts';
 import { planLabels, planOpenProc, requireModules } from './labels.ts';
 import { planBecomeRoot } from './namespaces.ts';
+import { planOomScore } from './oom-score.ts';
 import { planProcess, planSession } from './process.ts';
 import { RootAccess } from './root.ts';
 import { planConfineTo } from './rootfs.ts';
@@ -66,6 +67,7 @@ export function planJoinInto<P extends ProgramBuilder>(
   const { initial, final } = process.execCPUAffinity ?? {};
   const scratch = program.cell('scratch');
   if (initial) planAffinity(program, initial, 'process.execCPUAffinity.initial');
+  planOomScore(program, process, scratch);
   const proc = planOpenProc(ctx, process);
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
   const enterLast = planEnter(program, namespaces);
