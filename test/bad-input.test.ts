@@ -364,6 +364,7 @@ const FLAGS: [args: string[], message: RegExp, input?: string][] = [
   [['ps', '--format', 'x', 'ID'], /invalid format option/],
   [['kill', 'ID', 'NOPE'], /unknown signal "NOPE"/],
   [['delete', '--regex', '['], /--regex: /],
+  [['delete', '--force', '--regex', ''], /^container id cannot be empty \(\.\* matches all/],
 ];
 
 for (const runtime of runtimes()) {

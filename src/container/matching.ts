@@ -12,9 +12,15 @@ import { isId } from './id.ts';
 /**
  * The ids below `root` in which the expression is found, in order. It is not anchored: write `^web$` for one.
  *
- * @throws RuntsError E_USAGE for what is no regular expression
+ * @throws RuntsError E_ID_INVALID for an empty one, E_USAGE for what is no regular expression
  */
 export function matchingIds(root: string, expression: string): string[] {
+  // It matches every container: what a script with an unset variable would delete.
+  if (expression === '') {
+    throw new RuntsError('E_ID_INVALID', 'container id cannot be empty', {
+      hint: '.* matches all containers',
+    });
+  }
   let pattern: RegExp;
   try {
     pattern = new RegExp(expression, 'u');
