@@ -46,6 +46,10 @@ it('installs what works from where it is moved to, and removes it', () => {
   renameSync(join(destdir, 'opt/x'), moved);
   const { stdout, stderr } = version(join(moved, 'bin/runts'));
   assert.match(stdout, /^runts version \d/, stderr);
+  // What else it finds is the host's.
+  const doctor = spawnSync(join(moved, 'bin/runts'), ['doctor', '--json'], { encoding: 'utf8' });
+  const [{ name, verdict, found }] = JSON.parse(doctor.stdout);
+  assert.deepEqual([name, verdict], ['runts', 'ok'], found);
 
   // Again over what is there, then away with it; somebody else's file stays.
   assert.equal(install('--prefix', moved).status, 0);

@@ -114,6 +114,18 @@ for (const runtime of runtimes()) {
     await s.waitFor(id, 'gone');
   });
 
+  it('delete right after kill: a container that can’t but die is as good as stopped', (t) => {
+    const s = session(t, runtime);
+    // Many processes to take along: init is long dying.
+    const bundle = scriptBundle(t, 'for i in $(seq 200); do sleep 60 & done; echo started; exec sleep 60');
+    for (let round = 0; round < 5; round++) {
+      const { id, untilPrinted } = s.detach(bundle);
+      untilPrinted('started');
+      s.ok(['kill', id, 'KILL']);
+      s.ok(['delete', id]);
+    }
+  });
+
   it('what is refused', async (t) => {
     const s = session(t, runtime);
     const ids: Record<string, string> = {};

@@ -9,7 +9,7 @@ import { destroy, runPoststop } from '../container/destroy.ts';
 import { checkId } from '../container/id.ts';
 import { type Lock, lockContainer } from '../container/lock.ts';
 import type { Salvage } from '../container/salvage.ts';
-import { killAndWait } from '../container/signal.ts';
+import { dies, killAndWait } from '../container/signal.ts';
 import { type ContainerState, readState, stateDirectory, stateExists } from '../container/state.ts';
 import { statusOf } from '../container/status.ts';
 import { notFound, RuntsError } from '../errors.ts';
@@ -31,10 +31,16 @@ async function read(root: string, id: string, force: boolean): Promise<Known | u
   }
 }
 
-/** Without --force only what can't be running any more, or never was: a created container's command did not start. */
-function checkDeletable(state: ContainerState): void {
+/**
+ * Without --force only what can't be running any more, or never was: a created container's command did not start. One
+ * that has been killed is waited for: it may be dead only a moment after `kill` is.
+ */
+async function checkDeletable(state: ContainerState): Promise<void> {
   const status = statusOf(state);
   if (status === 'stopped' || status === 'created') return;
+  const { phase, init } = state;
+  const { isEnding } = await import('../linux/ending.ts');
+  if (phase !== 'creating' && init !== null && isEnding(init.pid) && (await dies(init))) return;
   throw new RuntsError('E_WRONG_STATE', `cannot delete container ${state.id} that is not stopped: ${status}`);
 }
 
@@ -54,7 +60,7 @@ async function deleteOne(root: string, id: string, force: boolean): Promise<numb
   // waiting for the container.
   const before = await read(root, id, force);
   if (before === undefined) return missing(id, force);
-  if (!force && 'state' in before) checkDeletable(before.state);
+  if (!force && 'state' in before) await checkDeletable(before.state);
   if (force) await killAndWait('state' in before ? before.state : before.salvaged);
 
   const known = await destroyLocked(root, id, force, before);
@@ -81,7 +87,7 @@ async function destroyLocked(
     // Again: it may have been started, or created to the end, while this waited.
     const known = await read(root, id, force);
     if (known === undefined) return undefined;
-    if (!force && 'state' in known) checkDeletable(known.state);
+    if (!force && 'state' in known) await checkDeletable(known.state);
     // A cgroup that was found through init isn't found again: init has been killed.
     if ('salvaged' in known && 'salvaged' in before) {
       known.salvaged.cgroup ??= before.salvaged.cgroup;

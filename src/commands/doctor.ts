@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from '#files';
-import { assetPath } from '../../ffi/engine.ts';
+import { assetPath, isCompiled } from '../../ffi/engine.ts';
 import { print } from '../cli/output.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { CHECKS, type Finding } from '../doctor/checks.ts';
@@ -23,7 +23,8 @@ export function examine(host: Host): Result[] {
 }
 
 function installation(): Result {
-  const absent = (['executor', 'koffi.node'] as const).map(assetPath).filter((path) => !existsSync(path));
+  const needed = isCompiled() ? [] : (['executor', 'koffi.node'] as const);
+  const absent = needed.map(assetPath).filter((path) => !existsSync(path));
   const [version = ''] = versionText().split('\n');
   if (absent.length === 0) return { name: 'runts', verdict: 'ok', found: version };
   return {

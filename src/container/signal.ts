@@ -129,7 +129,7 @@ export async function killAndWait(target: Target, timeoutMs: number = DEATH_MS):
 }
 
 /** Waits for the end of a process that need not be our child: its pidfd becomes readable then (Linux 5.3). */
-async function dies(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+export async function dies(process: ProcessIdentity, timeoutMs: number = DEATH_MS): Promise<boolean> {
   const { openProcess } = await import('./process-fd.ts');
   const { POLL, poll } = await import('../../ffi/descriptors.ts');
   const pidfd = openProcess(process);
