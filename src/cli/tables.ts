@@ -33,12 +33,14 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     type: 'string',
     value: 'FORMAT',
     default: 'text',
+    choices: ['text', 'json'],
     help: 'format of log lines: text or json',
   },
   {
     name: 'log-level',
     type: 'string',
     value: 'LEVEL',
+    choices: ['debug', 'info', 'warning', 'error'],
     help: 'least level to log: debug, info, warning or error (default: warning, or error with --log-format json)',
   },
   { name: 'debug', type: 'boolean', help: 'the same as --log-level debug' },
@@ -51,12 +53,14 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: 'cgroup-manager',
     type: 'string',
     value: 'MANAGER',
+    choices: ['cgroupfs', 'systemd', 'disabled'],
     help: 'who manages cgroups: cgroupfs, systemd or disabled (default: cgroupfs)',
   },
   {
     name: 'rootless',
     type: 'string',
     value: 'BOOL',
+    choices: ['true', 'false', 'auto'],
     default: 'auto',
     help: 'ignore missing permissions for cgroups: true, false or auto',
   },
@@ -199,12 +203,14 @@ const CRIU_FLAGS: readonly FlagSpec[] = [
     name: 'manage-cgroups-mode',
     type: 'string',
     value: 'MODE',
+    choices: ['soft', 'full', 'strict', 'ignore'],
     help: "how the container's cgroups are saved and restored: soft, full, strict or ignore (default: soft)",
   },
   {
     name: 'empty-ns',
     type: 'string',
     value: 'NAMESPACE',
+    choices: ['network'],
     repeat: true,
     help: "leave out this namespace's content; only network",
   },
@@ -214,6 +220,7 @@ const CRIU_FLAGS: readonly FlagSpec[] = [
     name: 'network-lock',
     type: 'string',
     value: 'METHOD',
+    choices: ['iptables', 'nftables', 'skip'],
     help: 'how connections are held meanwhile: iptables, nftables or skip (default: iptables)',
   },
 ];
@@ -379,8 +386,8 @@ Example:
 own process where nothing else is said. Exits with the command's status (128+N if signal N ended
 it), and with 255 when the command could not be run.
 
-With --process the command is all that the file says; only capabilities, security labels, scheduling
-and oomScoreAdj are the container's where it doesn't.
+With --process the command is all that the file says; only capabilities, security labels,
+scheduling and oomScoreAdj are the container's where it doesn't.
 
 Example:
     runts exec --tty web sh`,
@@ -456,6 +463,7 @@ Example:
         type: 'string',
         value: 'FORMAT',
         default: 'table',
+        choices: ['table', 'json'],
         help: 'table or json',
       },
       { name: 'quiet', short: 'q', type: 'boolean', help: 'print only the ids' },
@@ -578,6 +586,7 @@ processes, or prints their process ids as JSON.`,
         type: 'string',
         value: 'FORMAT',
         default: 'table',
+        choices: ['table', 'json'],
         help: 'table or json',
       },
     ],
@@ -637,8 +646,10 @@ depend on the host, but for linux.seccomp.supportedFlags.`,
     maxOperands: 1,
     description: `Prints a script that completes the command line of runts. SHELL is bash, zsh or fish.
 
-Example:
-    source <(runts completion bash)`,
+Examples:
+    source <(runts completion bash)            # in ~/.bashrc
+    source <(runts completion zsh)             # in ~/.zshrc, after compinit
+    runts completion fish | source             # in ~/.config/fish/config.fish`,
     flags: [],
   },
   {

@@ -16,6 +16,8 @@ export interface FlagSpec {
   /** Placeholder of the value in help, e.g. `PATH`. */
   value?: string;
   default?: string | number | boolean;
+  /** The values that it can have, for completion; the command itself checks them. */
+  choices?: readonly string[];
   /** Least and greatest value of a number; 0 and 2^31-1 when absent. */
   min?: number;
   max?: number;

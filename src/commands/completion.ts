@@ -4,7 +4,7 @@
  * @module
  */
 
-import { completion, SHELLS, type Shell } from '../cli/completion.ts';
+import { completion, SHELLS, type Shell } from '../cli/completion/index.ts';
 import { print } from '../cli/output.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { RuntsError } from '../errors.ts';

@@ -32,6 +32,9 @@ const NAMES = [
   ...['PROF', 'WINCH', 'IO', 'PWR', 'SYS'],
 ];
 
+/** What shells complete: every signal but the real-time ones, of which there are too many. */
+export const SIGNAL_NAMES: readonly string[] = NAMES.slice(1);
+
 /** By names as `SIGTERM`. */
 const NUMBERS: ReadonlyMap<string, number> = new Map(
   NAMES.slice(1).map((name, index) => [`SIG${name}`, index + 1]),
