@@ -66,6 +66,33 @@ const mountsWith = (spec: TestSpec, fits: (mount: Mount, options: string[]) => b
   spec.mounts.filter((mount) => fits(mount, mount.options ?? [])).map(({ destination }) => destination);
 const hasUser = (spec: TestSpec): boolean => spec.linux.namespaces.some(({ type }) => type === 'user');
 
+/** What the probe looks at that lies at or below one of some paths. */
+function placesBelow(spec: TestSpec, paths: readonly string[]): string[] {
+  const devices = (spec.linux.devices ?? []).map(({ path }) => path);
+  const places = [...mountsWith(spec, () => true), ...masked(spec), ...readonlyPaths(spec), ...devices];
+  return places.filter((place) => paths.some((path) => `${real(place)}/`.startsWith(`${real(path)}/`)));
+}
+
+/** What it says of places that it can't find, or may not even look for. */
+function finding(places: readonly string[]): RegExp | undefined {
+  if (places.length === 0) return undefined;
+  const told = `(places: stat: can't stat '${anyOf(places)}'|content: ls: ${anyOf(places)})`;
+  return new RegExp(`^(runts|other)\\| ${told}: (Permission denied|No such file or directory)$`);
+}
+
+/** What hooks in the container leave there, when it can be seen. */
+function logging(paths: readonly string[]): RegExp | undefined {
+  return paths.some((path) => real(path) === '/tmp') ? /^(runts|other)\| content: hooks$/ : undefined;
+}
+
+/** What runts says of a program that may not be looked for below some paths. */
+function executing({ process }: TestSpec, paths: readonly string[]): RegExp | undefined {
+  const [program = ''] = process.args;
+  return paths.some((path) => program.startsWith(`${path}/`))
+    ? /^runts\| refused: .* exec \S+: permission denied \(.*\)"$/
+    : undefined;
+}
+
 const isTree = ({ source }: Mount): boolean => source === `${SIDE}/source/tree`;
 const isBind = (options: readonly string[]): boolean => options.some((option) => /^r?bind$/.test(option));
 const RECURSIVE = /^r(ro|rw|(no)?(suid|dev|exec)|(no|rel|strict)atime)$/;
@@ -153,8 +180,11 @@ export const KNOWN: readonly Known[] = [
       return either(
         at('(places|devices)', paths, 'mode (700|755|1777)$'),
         reading(paths),
+        finding(placesBelow(spec, paths)),
         writing(paths),
         trying(paths),
+        logging(paths),
+        executing(spec, paths),
       );
     },
   },
@@ -172,10 +202,21 @@ export const KNOWN: readonly Known[] = [
         at('mounts', covered, 'is r[ow]$|has |does '),
         writing(covered),
         covered.length > 0
-          ? /^other\| refused: .*mount \S+, flags: 0x[0-9a-f]+1: no such file or directory"$/
+          ? /^other\| refused: .*mount \S+, flags: 0x[0-9a-f]*[13579bdf]: (no such file or directory|invalid argument)"$/
           : undefined,
       );
     },
+  },
+  {
+    from: RUNC,
+    right: 'free',
+    why: 'a path is cleaned before it is looked up; runc 1.1 makes a tmpfs read-only by its path as it stands, and what that passes may be missing',
+    lines: (spec) =>
+      mountsWith(spec, ({ type }, options) => type === 'tmpfs' && options.includes('ro')).some((path) =>
+        path.includes('/c/../'),
+      )
+        ? /^other\| refused: .*mount \S+\/c\/\.\.\/\S+, flags: 0x[0-9a-f]*[13579bdf]: no such file or directory"$/
+        : undefined,
   },
   {
     from: CRUN,
@@ -201,7 +242,7 @@ export const KNOWN: readonly Known[] = [
         (_, options) => isBind(options) && (hasUser(spec) || options.some((o) => RECURSIVE.test(o))),
       );
       const what = 'has (nosuid|nodev|noexec|nodiratime|nosymfollow)$|does (no|rel|strict)atime$|is r[ow]$';
-      return either(at('mounts', paths, what, true), writing(paths));
+      return either(at('mounts', paths, what, true), writing(paths), trying(paths));
     },
   },
   {
@@ -209,7 +250,9 @@ export const KNOWN: readonly Known[] = [
     right: 'free',
     why: 'the umask is the command’s alone; with others startContainer hooks have it too',
     lines: ({ process }) =>
-      process.user?.umask === undefined ? undefined : /^(runts|other)\| left: \/tmp\/hooks mode \d+$/,
+      process.user?.umask === undefined
+        ? undefined
+        : /^(runts|other)\| (left: \/tmp|source left: \/\S+)\/hooks mode \d+$/,
   },
   {
     from: CRUN,
@@ -256,6 +299,26 @@ export const KNOWN: readonly Known[] = [
   {
     from: CRUN,
     right: 'runts',
+    why: 'in a user namespace crun makes a fifo outside, without its mode, and binds it',
+    lines: (spec) => {
+      const fifos = (spec.linux.devices ?? []).filter(({ type }) => type === 'p').map(({ path }) => path);
+      return hasUser(spec)
+        ? either(at('mounts', fifos, ''), at('(devices|places)', fifos, 'mode (622|600)$'))
+        : undefined;
+    },
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'crun now and then loses a hook before it has read the state',
+    lines: ({ hooks }) =>
+      hooks === undefined
+        ? undefined
+        : /^other\| refused: error executing hook `\S+` \(exit code: -\d+\); writing to pipe: Broken pipe$/,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
     why: 'crun now and then does not come back from a container that ends during its poststart hooks',
     lines: ({ hooks }) =>
       hooks?.poststart === undefined
@@ -265,9 +328,12 @@ export const KNOWN: readonly Known[] = [
   {
     from: CRUN,
     right: 'free',
-    why: 'what is missing within a read-only bind mount can’t be made, as with runc; crun makes such mounts read-only in the end',
+    why: 'what is missing within a read-only bind mount or overlay can’t be made, as with runc; crun makes such mounts read-only in the end',
     lines: (spec) => {
-      const paths = mountsWith(spec, (_, options) => options.includes('ro') && isBind(options));
+      const paths = mountsWith(
+        spec,
+        ({ type }, options) => options.includes('ro') && (isBind(options) || type === 'overlay'),
+      );
       const inside = spec.mounts.some(({ destination }) =>
         paths.some((path) => real(destination).startsWith(`${real(path)}/`)),
       );
@@ -275,12 +341,12 @@ export const KNOWN: readonly Known[] = [
     },
   },
   {
-    from: RUNC,
+    from: BOTH,
     right: 'free',
-    why: 'the filter is loaded last, so that execve gains no capability by it; with runc it does, and /proc/self is root’s',
+    why: 'the filter is loaded last, by CAP_SYS_ADMIN, so that execve does not gain it; with others it does, and /proc/self is root’s',
     lines: ({ process, linux }) => {
       const { bounding = [], permitted = [] } = process.capabilities ?? {};
-      const gains = bounding.some((name) => !permitted.includes(name));
+      const gains = bounding.includes('CAP_SYS_ADMIN') && !permitted.includes('CAP_SYS_ADMIN');
       return linux.seccomp !== undefined && process.noNewPrivileges !== true && gains
         ? /^(runts|other)\| (environment|links|streams): /
         : undefined;
@@ -326,7 +392,30 @@ export const KNOWN: readonly Known[] = [
         spec,
         ({ type }, options) => type === 'tmpfs' && !options.includes('mode=0700'),
       );
-      return either(at('(places|devices)', paths, 'mode (755|1777)$'), writing(paths), trying(paths));
+      // The folder below may be another tmpfs.
+      const given = mountsWith(spec, (_, options) => options.includes('mode=0700')).map(real);
+      const covering = paths.filter((path) => given.includes(real(path)));
+      return either(
+        at('(places|devices)', paths, 'mode (755|1777)$'),
+        at('(places|devices)', covering, 'mode 700$'),
+        reading(covering),
+        writing(placesBelow(spec, paths)),
+        trying(paths),
+      );
+    },
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'a copy of a folder has its owner too, as with runc; with crun what is in it alone is copied',
+    lines: (spec) => {
+      const owned = mountsWith(spec, (_, options) => options.some((option) => /^[ug]id=/.test(option)));
+      const copies = mountsWith(
+        spec,
+        (_, options) => options.includes('tmpcopyup') && !options.some((option) => /^[ug]id=/.test(option)),
+      );
+      const covering = copies.filter((path) => owned.map(real).includes(real(path)));
+      return at('(places|devices)', covering, 'owner \\d+:\\d+$');
     },
   },
   {

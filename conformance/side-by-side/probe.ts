@@ -5,7 +5,7 @@
  */
 import { readlinkSync } from 'node:fs';
 import { type Sections, sectionsOf } from '../../test/support/inside.ts';
-import { parseMountinfo, statusFields } from '../../test/support/status.ts';
+import { type MountLine, parseMountinfo, statusFields } from '../../test/support/status.ts';
 
 /** Files of the container's process, each line of which must be the same. */
 const FILES = ['cgroup', 'coredump_filter', 'gid_map', 'limits', 'oom_score_adj', 'setgroups', 'uid_map'];
@@ -101,12 +101,22 @@ function statOf(line: string): string {
 
 const ATIME = /^(no|rel|strict)atime$/;
 
+/** How many mounts each lies on. The kernel lists them by their age, and what is bound may be older than what it covers. */
+function byDepth(mounts: readonly MountLine[]): MountLine[] {
+  const known = new Map(mounts.map((mount) => [mount.id, mount]));
+  const depth = (mount: MountLine): number => {
+    const below = known.get(mount.parent);
+    return below === undefined || below === mount ? 0 : depth(below) + 1;
+  };
+  return [...mounts].sort((a, b) => depth(a) - depth(b));
+}
+
 /**
- * Field by field, by place; mounts on one place in their order. Numbers of mounts, devices and peer groups are by chance.
+ * Field by field, by place; mounts on one place as they lie. Numbers of mounts, devices and peer groups are by chance.
  */
 function mountsOf(text: string): string {
   const count = new Map<string, number>();
-  const lines = parseMountinfo(text).flatMap((mount) => {
+  const lines = byDepth(parseMountinfo(text)).flatMap((mount) => {
     const { point, root, type, source, options, superOptions, propagation } = mount;
     const number = (count.get(point) ?? 0) + 1;
     count.set(point, number);

@@ -59,6 +59,13 @@ test('a mount is compared field by field', () => {
   ]);
 });
 
+test('mounts on one place are compared as they lie, whichever was made first', () => {
+  const lines = (first: string, second: string): string[] =>
+    normalise(`@mounts\n1 0 0:5 / / rw - ext4 root rw\n${first}\n${second}\n@end\n`);
+  const [lower, upper] = ['0:6 / /mnt rw - tmpfs lower rw', '0:7 / /mnt rw - tmpfs upper rw'];
+  assert.deepEqual(lines(`2 3 ${upper}`, `3 1 ${lower}`), lines(`4 1 ${lower}`, `5 4 ${upper}`));
+});
+
 const reason =
   skip ||
   (here.length === 0 &&

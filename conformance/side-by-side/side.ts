@@ -124,8 +124,10 @@ function restore(folder: string, before: ReadonlyMap<string, Entry>): string[] {
     const was = before.get(path);
     if (JSON.stringify(was) === JSON.stringify(now)) continue;
     const { mode, uid, gid, text } = now;
-    if (path === HOOKS) found.push(...hookLines(text).reverse());
-    const content = path === HOOKS ? '' : text.replaceAll('\n', '|');
+    // Of a source, when it is mounted there.
+    const isLog = path === HOOKS || (!before.has(path) && path.endsWith('/hooks'));
+    if (isLog) found.push(...hookLines(text).reverse());
+    const content = isLog ? '' : text.replaceAll('\n', '|');
     found.push(`left: ${path} is ${(mode >> 12).toString(8)} ${content}`);
     found.push(`left: ${path} mode ${(mode & 0o7777).toString(8)}`, `left: ${path} owner ${uid}:${gid}`);
     if (was === undefined) {
@@ -241,7 +243,7 @@ export function makeSide(runtime: Runtime, namespaces: string): Side {
       // What is mounted from there may be changed as well: compared, and put back.
       const left = [
         ...restore(roots[kind], before[kind]),
-        ...restore(source, sources).map((line) => `source ${line}`),
+        ...restore(source, sources).map((line) => (line.startsWith('left: ') ? `source ${line}` : line)),
       ];
       const plain = (line: string): string =>
         line
