@@ -61,7 +61,8 @@ struct heap {
   char *end;    /* where the mapped memory ends */
   JSRuntime *runtime;
   JSContext *context;
-  JSValue start; /* the program's function to be called */
+  JSValue start;   /* the program's function to be called */
+  JSValue failure; /* its function for what nothing caught */
   struct tape_names tape;
   struct block *bins[BINS];
 };
@@ -150,15 +151,73 @@ static void die(const char *what) {
   _exit(1);
 }
 
-/* Tells of an exception that nothing caught. */
-static void die_of_exception(JSContext *ctx) {
-  JSValue error = JS_GetException(ctx);
+/* Tells of what was thrown. */
+static void die_of(JSContext *ctx, JSValueConst error) {
   const char *text = JS_ToCString(ctx, error);
   JSValue stack = JS_GetPropertyStr(ctx, error, "stack");
   const char *trace = JS_IsUndefined(stack) ? NULL : JS_ToCString(ctx, stack);
   fprintf(stderr, "runts: %s\n%s", text == NULL ? "exception" : text, trace == NULL ? "" : trace);
   fflush(stderr);
   _exit(1);
+}
+
+static void die_of_exception(JSContext *ctx) { die_of(ctx, JS_GetException(ctx)); }
+
+/* ---- promises that were rejected, and that nothing waits for ---------------------------------------------------- */
+
+struct rejection {
+  struct rejection *next;
+  JSValue promise, reason;
+};
+
+/* In their order. None when a heap is written: the build fails of them. */
+static struct rejection *rejections;
+
+/* Called by the engine, at a rejection that nothing waits for, and when something does after all. */
+static void track_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, int handled, void *opaque) {
+  (void)opaque;
+  struct rejection **at = &rejections;
+  while (*at != NULL && JS_VALUE_GET_PTR((*at)->promise) != JS_VALUE_GET_PTR(promise)) at = &(*at)->next;
+  struct rejection *found = *at;
+  if (handled && found != NULL) {
+    *at = found->next;
+    JS_FreeValue(ctx, found->promise);
+    JS_FreeValue(ctx, found->reason);
+    js_free(ctx, found);
+  } else if (!handled && found == NULL) {
+    found = js_malloc(ctx, sizeof *found);
+    if (found == NULL) die_of_exception(ctx);
+    *found = (struct rejection){NULL, JS_DupValue(ctx, promise), JS_DupValue(ctx, reason)};
+    *at = found;
+  }
+}
+
+static int failing;
+
+/* Lets the program tell of what nothing caught, and end; when nothing in it does, or that fails too, it ends here. */
+static void fail(JSContext *ctx, const char *event, JSValueConst error) {
+  if (failing++ || !JS_IsFunction(ctx, HEAP->failure)) die_of(ctx, error);
+  JSValue arguments[] = {JS_NewString(ctx, event), JS_DupValue(ctx, error)};
+  JSValue told = JS_Call(ctx, HEAP->failure, JS_UNDEFINED, 2, arguments);
+  if (JS_IsException(told)) die_of_exception(ctx);
+  if (!JS_ToBool(ctx, told)) die_of(ctx, error);
+}
+
+static void fail_of_exception(JSContext *ctx) { fail(ctx, "uncaughtException", JS_GetException(ctx)); }
+
+/* Promises' reactions until there are none, and then the first rejection that is nobody's. */
+static void run_jobs(JSRuntime *rt) {
+  JSContext *ctx;
+  int result;
+  do {
+    while ((result = JS_ExecutePendingJob(rt, &ctx)) != 0)
+      if (result < 0) fail_of_exception(ctx);
+    if (rejections == NULL) return;
+    /* The others are not told: the program ends of one. */
+    JSValue reason = rejections->reason;
+    rejections = NULL;
+    fail(HEAP->context, "unhandledRejection", reason);
+  } while (1);
 }
 
 /* ---- text ---------------------------------------------------------------------------------------------------- */
@@ -417,6 +476,11 @@ static JSValue js_exit(JSContext *ctx, JSValueConst self, int argc, JSValueConst
   (void)self, (void)argc;
   int code = 0;
   JS_ToInt32(ctx, &code, argv[0]);
+  /* Most commands end within the very job that a rejection would be told after. */
+  if (rejections != NULL && !failing) {
+    run_jobs(HEAP->runtime);
+    code = 1;
+  }
   _exit(code);
 }
 
@@ -511,6 +575,14 @@ static JSValue js_on_start(JSContext *ctx, JSValueConst self, int argc, JSValueC
   return JS_UNDEFINED;
 }
 
+/* onFailure(function): what is called with "uncaughtException" or "unhandledRejection" and what was thrown; whether it was told */
+static JSValue js_on_failure(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
+  (void)self, (void)argc;
+  JS_FreeValue(ctx, HEAP->failure);
+  HEAP->failure = JS_DupValue(ctx, argv[0]);
+  return JS_UNDEFINED;
+}
+
 static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_DEF("syscall", 2, js_syscall),
   JS_CFUNC_DEF("open", 1, js_open),
@@ -527,6 +599,7 @@ static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_DEF("catchSignal", 2, js_catch_signal),
   JS_CFUNC_DEF("takeSignals", 0, js_take_signals),
   JS_CFUNC_DEF("onStart", 1, js_on_start),
+  JS_CFUNC_DEF("onFailure", 1, js_on_failure),
 #ifdef __aarch64__
   JS_PROP_STRING_DEF("arch", "arm64", JS_PROP_C_W_E),
 #else
@@ -534,14 +607,6 @@ static const JSCFunctionListEntry functions[] = {
 #endif
   JS_PROP_STRING_DEF("version", CONFIG_VERSION, JS_PROP_C_W_E),
 };
-
-/* Promises' reactions until there are none. */
-static void run_jobs(JSRuntime *rt) {
-  JSContext *ctx;
-  int result;
-  while ((result = JS_ExecutePendingJob(rt, &ctx)) != 0)
-    if (result < 0) die_of_exception(ctx);
-}
 
 int main(int argc, char **argv);
 extern char etext;
@@ -556,7 +621,8 @@ static void new_heap(void) {
   heap->top = (char *)heap + (sizeof *heap + 8 + 15) / 16 * 16 + 8;
   heap->runtime = JS_NewRuntime2(&heap_functions, NULL);
   heap->context = JS_NewContextRaw(heap->runtime);
-  heap->start = JS_UNDEFINED;
+  heap->start = heap->failure = JS_UNDEFINED;
+  JS_SetHostPromiseRejectionTracker(heap->runtime, track_rejection, NULL);
   JSContext *ctx = heap->context;
   JS_AddIntrinsicBaseObjects(ctx);
   JS_AddIntrinsicDate(ctx);
@@ -662,7 +728,10 @@ int main(int argc, char **argv) {
   for (;;) {
     run_jobs(HEAP->runtime);
     JSValue more = JS_Call(ctx, turn, JS_UNDEFINED, 0, NULL);
-    if (JS_IsException(more)) die_of_exception(ctx);
+    if (JS_IsException(more)) {
+      fail_of_exception(ctx);
+      continue;
+    }
     /* Node's code for a program that waits for nothing and has not ended. */
     if (!JS_ToBool(ctx, more)) _exit(13);
   }

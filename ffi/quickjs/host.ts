@@ -44,6 +44,8 @@ export interface Host {
   takeSignals(): number[];
   /** What every process begins with. It gives the event loop: one turn, false when there is nothing to wait for. */
   onStart(start: () => () => boolean): void;
+  /** What nothing caught goes there, with Node's name of the event; false when nobody has told of it. */
+  onFailure(failure: (event: string, error: unknown) => boolean): void;
 }
 
 /** Those with `this` are for a class with a property `tape`, which `create` gives. */

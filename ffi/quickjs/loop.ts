@@ -45,7 +45,7 @@ function signalOf(event: string): number | undefined {
   return event.startsWith('SIG') ? signalNumber(event) : undefined;
 }
 
-/** As process.on; of events that are no signals `exit` alone ever comes. */
+/** As process.on; beside signals there are `exit`, `uncaughtException` and `unhandledRejection`. */
 export function on(event: string, listener: (argument?: unknown) => void): void {
   const known = listeners.get(event);
   if (known !== undefined) {
@@ -68,8 +68,11 @@ export function off(event: string, listener: (argument?: unknown) => void): void
   if (listeners.delete(event) && number !== undefined) host.catchSignal(number, false);
 }
 
-export function emit(event: string): void {
-  for (const listener of [...(listeners.get(event) ?? [])]) listener(event);
+/** Calls the listeners; false when there is none. */
+export function emit(event: string, argument?: unknown): boolean {
+  const all = [...(listeners.get(event) ?? [])];
+  for (const listener of all) listener(argument);
+  return all.length > 0;
 }
 
 /** The events of descriptors as soon as one has any, as of poll(2); all 0 after the timeout. */
@@ -97,7 +100,7 @@ export function turn(): boolean {
 
 function dispatchSignals(): void {
   for (const number of host.takeSignals()) {
-    for (const event of [...listeners.keys()]) if (signalOf(event) === number) emit(event);
+    for (const event of [...listeners.keys()]) if (signalOf(event) === number) emit(event, event);
   }
 }
 

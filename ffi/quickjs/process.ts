@@ -14,6 +14,7 @@ import { host } from './host.ts';
 import { emit, off, on, turn } from './loop.ts';
 
 let started = 0;
+let ending = false;
 let environment: Record<string, string> | undefined;
 
 const PATH_SIZE = 4096;
@@ -33,7 +34,10 @@ const ours = {
   on,
   off,
   exit(code = 0): never {
-    emit('exit');
+    if (!ending) {
+      ending = true;
+      emit('exit');
+    }
     return host.exit(code);
   },
   cwd(): string {
@@ -82,6 +86,7 @@ define(globalThis, 'performance', { now: () => host.clock() - started });
 
 /** `start` is called once in every process. The top level of all modules ran when the program was built. */
 export function onStart(start: () => void): void {
+  host.onFailure(emit);
   host.onStart(() => {
     started = host.clock();
     // As under Node, where the engine and the script stand before the arguments.
