@@ -64,6 +64,8 @@ const masked = (spec: TestSpec): string[] => spec.linux.maskedPaths ?? [];
 const readonlyPaths = (spec: TestSpec): string[] => spec.linux.readonlyPaths ?? [];
 const mountsWith = (spec: TestSpec, fits: (mount: Mount, options: string[]) => boolean): string[] =>
   spec.mounts.filter((mount) => fits(mount, mount.options ?? [])).map(({ destination }) => destination);
+const fifos = (spec: TestSpec): string[] =>
+  (spec.linux.devices ?? []).filter(({ type }) => type === 'p').map(({ path }) => path);
 const hasUser = (spec: TestSpec): boolean => spec.linux.namespaces.some(({ type }) => type === 'user');
 
 /** What the probe looks at that lies at or below one of some paths. */
@@ -78,6 +80,14 @@ function finding(places: readonly string[]): RegExp | undefined {
   if (places.length === 0) return undefined;
   const told = `(places: stat: can't stat '${anyOf(places)}'|content: ls: ${anyOf(places)})`;
   return new RegExp(`^(runts|other)\\| ${told}: (Permission denied|No such file or directory)$`);
+}
+
+/** What it sees below some paths where one of two may not look: what is listed there is a source's. */
+function looking(spec: TestSpec, paths: readonly string[]): RegExp | undefined {
+  const below = placesBelow(spec, paths).filter((place) => !paths.includes(place));
+  if (below.length === 0) return undefined;
+  const listed = new RegExp(`^other\\| content: (a|file|inner|below|${anyOf(below)}:)$`);
+  return either(at('places', below, ''), listed);
 }
 
 /** What hooks in the container leave there, when it can be seen. */
@@ -181,6 +191,7 @@ export const KNOWN: readonly Known[] = [
         at('(places|devices)', paths, 'mode (700|755|1777)$'),
         reading(paths),
         finding(placesBelow(spec, paths)),
+        looking(spec, paths),
         writing(paths),
         trying(paths),
         logging(paths),
@@ -300,21 +311,57 @@ export const KNOWN: readonly Known[] = [
     from: CRUN,
     right: 'runts',
     why: 'in a user namespace crun makes a fifo outside, without its mode, and binds it',
+    lines: (spec) =>
+      hasUser(spec)
+        ? either(
+            at('mounts', fifos(spec), ''),
+            at('(devices|places)', fifos(spec), 'mode (622|600)$'),
+            at('left', fifos(spec), '(is 10? $|mode (622|600)$)'),
+          )
+        : undefined,
+  },
+  {
+    from: RUNC,
+    right: 'runts',
+    why: 'in a user namespace runc 1.1 looks for a fifo on the host',
+    lines: (spec) =>
+      hasUser(spec) && fifos(spec).length > 0
+        ? new RegExp(
+            `^other\\| refused: .*error creating device nodes: mount ${anyOf(fifos(spec))}:.*no such file or directory"$`,
+          )
+        : undefined,
+  },
+  {
+    from: CRUN,
+    right: 'free',
+    why: 'startContainer hooks have the runtime’s streams, as with runc; crun opens the container’s null device with the command’s rights',
+    lines: ({ hooks, linux, process }) =>
+      hooks?.startContainer !== undefined &&
+      linux.devices?.some(({ path, uid = 0 }) => path === '/dev/null' && uid !== process.user?.uid) &&
+      process.capabilities?.effective?.includes('CAP_DAC_OVERRIDE') !== true
+        ? /^other\| refused: error executing hook `\S+` \(exit code: 1\)(; |$)/
+        : undefined,
+  },
+  {
+    from: BOTH,
+    right: 'free',
+    why: 'what nobody in the container owns is copied to a tmpfs as its root’s; others refuse to',
     lines: (spec) => {
-      const fifos = (spec.linux.devices ?? []).filter(({ type }) => type === 'p').map(({ path }) => path);
-      return hasUser(spec)
-        ? either(at('mounts', fifos, ''), at('(devices|places)', fifos, 'mode (622|600)$'))
+      const sources = mountsWith(spec, ({ source }) => source?.startsWith(SIDE) === true).map(real);
+      const copies = mountsWith(spec, (_, options) => options.includes('tmpcopyup'));
+      return hasUser(spec) && copies.some((path) => sources.includes(real(path)))
+        ? /^other\| refused: (.*: tmpcopyup: failed to copy .*: lchown \S+: invalid argument"|chown `\S+`: Invalid argument)$/
         : undefined;
     },
   },
   {
     from: CRUN,
     right: 'runts',
-    why: 'crun now and then loses a hook before it has read the state',
+    why: 'crun now and then loses a hook before it has read the state, or ends without a word',
     lines: ({ hooks }) =>
       hooks === undefined
         ? undefined
-        : /^other\| refused: error executing hook `\S+` \(exit code: -\d+\); writing to pipe: Broken pipe$/,
+        : /^other\| refused: (error executing hook `\S+` \(exit code: -\d+\); writing to pipe: Broken pipe|nothing; the container: )$/,
   },
   {
     from: CRUN,
@@ -381,7 +428,17 @@ export const KNOWN: readonly Known[] = [
     from: BOTH,
     right: 'free',
     why: 'files made for mounts are not executable; runc makes them with mode 755, crun with 700',
-    lines: /^(runts|other)\| (source )?left: \S+ mode (644|666|755|700)$/,
+    lines: (spec) => {
+      // An unbindable mount is not in the copy of a folder that is read-only.
+      const gone = mountsWith(spec, (_, options) => options.some((o) => /^r?unbindable$/.test(o)));
+      const bare = gone.filter((path) =>
+        readonlyPaths(spec).some((folder) => real(path).startsWith(`${real(folder)}/`)),
+      );
+      return either(
+        /^(runts|other)\| (source )?left: \S+ mode (644|666|755|700)$/,
+        at('places', bare, 'mode (644|755|700)$'),
+      );
+    },
   },
   {
     from: CRUN,
@@ -542,6 +599,15 @@ export const KNOWN: readonly Known[] = [
       hooks?.startContainer === undefined
         ? undefined
         : /^(runts|other)\| hooks: state \{"id":"ID","status":"(created|starting)"/,
+  },
+  {
+    from: CRUN,
+    right: 'runts',
+    why: 'hooks get the bundle’s path; crun says "/" when it has made devices outside of a user namespace',
+    lines: (spec) =>
+      spec.hooks !== undefined && hasUser(spec) && (spec.linux.devices ?? []).length > 0
+        ? /^(runts|other)\| hooks: state \{"id":"ID","status":"\w+","bundle":"(\/|SIDE\/bundle)"/
+        : undefined,
   },
   {
     from: CRUN,
