@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { Mount } from '../../src/spec/types.ts';
 import type { TestSpec } from '../../test/harness/config.ts';
 import type { Known } from './compare.ts';
@@ -82,12 +82,14 @@ function finding(places: readonly string[]): RegExp | undefined {
   return new RegExp(`^(runts|other)\\| ${told}: (Permission denied|No such file or directory)$`);
 }
 
-/** What it sees below some paths where one of two may not look: what is listed there is a source's. */
+/** What it sees below some paths where only the other may look: places of the config, or what sources and the root have. */
 function looking(spec: TestSpec, paths: readonly string[]): RegExp | undefined {
+  if (paths.length === 0) return undefined;
   const below = placesBelow(spec, paths).filter((place) => !paths.includes(place));
-  if (below.length === 0) return undefined;
-  const listed = new RegExp(`^other\\| content: (a|file|inner|below|${anyOf(below)}:)$`);
-  return either(at('places', below, ''), listed);
+  const names = ['a', 'file', 'inner', 'below', ...below.map((path) => basename(path))];
+  const listed = new RegExp(`^other\\| content: (${names.join('|')})$`);
+  if (below.length === 0) return listed;
+  return either(at('places', below, ''), new RegExp(`^other\\| content: ${anyOf(below)}:?$`), listed);
 }
 
 /** What hooks in the container leave there, when it can be seen. */
