@@ -8,6 +8,9 @@
  *   dist/runts.mjs       the program for Node, with
  *   dist/koffi.node      its foreign function interface, as npm delivers it
  *
+ * `node scripts/build.mjs --arch arm64` makes dist/runts.arm64 on another machine: a cross compiler compiles, and an emulator
+ * runs the step that fills the program's heap.
+ *
  * @module
  */
 import {
@@ -20,9 +23,9 @@ import {
   readSync,
   renameSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { buildExecutor } from './build-executor.mjs';
-import { buildEngine, buildProgram, ENGINE_OUTPUTS, engineInputs } from './build-program.mjs';
+import { buildEngine, buildProgram, engineInputs, engineOutputs, toolchainFor } from './build-program.mjs';
 import { installDependencies } from './dependencies.mjs';
 import { filesBelow, recordedSteps } from './incremental.mjs';
 import { capture, main, root, run, ScriptError, say } from './lib.mjs';
@@ -111,21 +114,27 @@ async function buildModule(defines) {
  *
  * @param {Record<string, string>} defines
  * @param {string} [outfile]
+ * @param {string} [machine]
  */
-async function buildBinary(defines, outfile = products.binary) {
+async function buildBinary(defines, outfile = products.binary, machine = process.arch) {
   const modules = ['src', 'ffi'].flatMap((folder) =>
     filesBelow(join(root, folder), /^(?!.*(\.test\.ts$|testing|fixture))(?!quickjs\/|cli\/main).*\.ts$/),
   );
   const ours = modules.filter((file) => !/\/ffi\/(koffi|files-node)\.ts$/.test(file));
-  const executor = readFileSync(join(root, 'dist/executor')).toString('hex');
+  const executor = readFileSync(executorFor(machine)).toString('hex');
   // What runs in most processes comes first: neighbours in the program are neighbours in memory.
   const often = ['run', 'create', 'start', 'exec', 'state', 'kill', 'delete'];
   const first = often.map((name) => join(root, `src/commands/${name}.ts`));
   const begin = [join(root, 'ffi/quickjs/main.ts'), join(root, 'src/cli/app.ts')];
   await buildProgram([...new Set([...begin, ...first, ...ours])], outfile, {
     defines: { ...defines, RUNTS_EXECUTOR: JSON.stringify(executor) },
+    tools: toolchainFor(machine),
   });
 }
+
+/** @param {string} machine */
+const executorFor = (machine) =>
+  join(root, machine === process.arch ? 'dist/executor' : `dist/executor.${machine}`);
 
 const step = recordedSteps(join(dist, '.build.json'));
 
@@ -141,6 +150,59 @@ export async function generate() {
   });
 }
 
+function programSources() {
+  return [
+    ...filesBelow(join(root, 'src'), /(?<!\.test)\.(ts|json)$/),
+    ...filesBelow(join(root, 'ffi'), /(?<!\.test)\.(ts|json|c|S)$/),
+    ...filesBelow(join(root, 'schemas'), /\.(js|mjs|ts|json)$/),
+    ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((name) =>
+      join(root, name),
+    ),
+  ];
+}
+
+/**
+ * @param {string} machine
+ * @param {string} outfile
+ * @param {readonly string[]} sources
+ * @param {Record<string, string>} defines
+ */
+async function binaryStep(machine, outfile, sources, defines) {
+  const objects = engineOutputs(machine);
+  await step(relative(root, dirname(objects[0] ?? '')), engineInputs(), {
+    outputs: objects,
+    run: () => buildEngine(toolchainFor(machine)),
+  });
+  await step(
+    relative(root, outfile),
+    [...sources, ...objects, executorFor(machine)],
+    { outputs: [outfile], run: () => buildBinary(defines, outfile, machine) },
+    defines,
+  );
+}
+
+function executors() {
+  try {
+    buildExecutor({ log: (line) => say(`built ${line}`) });
+  } catch (error) {
+    throw new ScriptError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
+ * Builds the binary for another machine, dist/runts.MACHINE. The rest is the same for all, or npm's.
+ *
+ * @param {string} machine as process.arch names it
+ */
+async function buildFor(machine) {
+  // Before half a minute is spent.
+  toolchainFor(machine);
+  await generate();
+  executors();
+  const defines = { RUNTS_COMMIT: JSON.stringify(commit()) };
+  await binaryStep(machine, `${products.binary}.${machine}`, programSources(), defines);
+}
+
 /**
  * Builds what is out of date. Dependencies and prerequisites must be there.
  *
@@ -148,11 +210,7 @@ export async function generate() {
  */
 export async function build() {
   await generate();
-  try {
-    buildExecutor({ log: (line) => say(`built ${line}`) });
-  } catch (error) {
-    throw new ScriptError(error instanceof Error ? error.message : String(error));
-  }
+  executors();
 
   const koffi = koffiOfPlatform();
   await step('dist/koffi.node', [koffi], {
@@ -163,29 +221,15 @@ export async function build() {
     },
   });
 
-  const sources = [
-    ...filesBelow(join(root, 'src'), /(?<!\.test)\.(ts|json)$/),
-    ...filesBelow(join(root, 'ffi'), /(?<!\.test)\.(ts|json|c|S)$/),
-    ...filesBelow(join(root, 'schemas'), /\.(js|mjs|ts|json)$/),
-    ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((name) =>
-      join(root, name),
-    ),
-  ];
+  const sources = programSources();
   const defines = { RUNTS_COMMIT: JSON.stringify(commit()) };
-
   await step(
     'dist/runts.mjs',
     sources,
     { outputs: [products.module], run: () => buildModule(defines) },
     defines,
   );
-  await step('dist/quickjs', engineInputs(), { outputs: ENGINE_OUTPUTS, run: buildEngine });
-  await step(
-    'dist/runts',
-    [...sources, ...ENGINE_OUTPUTS, join(root, 'dist/executor')],
-    { outputs: [products.binary], run: () => buildBinary(defines) },
-    defines,
-  );
+  await binaryStep(process.arch, products.binary, sources, defines);
   return { command: [products.binary] };
 }
 
@@ -193,7 +237,9 @@ await main(import.meta.url, async () => {
   const [option, outfile] = process.argv.slice(2);
   // For a test: what was built already, once more.
   if (option === '--again') return await buildBinary({ RUNTS_COMMIT: JSON.stringify(commit()) }, outfile);
+  if (option !== undefined && (option !== '--arch' || outfile === undefined))
+    throw new ScriptError('usage: node scripts/build.mjs [--arch MACHINE]');
   installDependencies();
   ensurePrerequisites();
-  await build();
+  await (option === undefined || outfile === process.arch ? build() : buildFor(String(outfile)));
 });

@@ -41,13 +41,15 @@
  * 2 GB, which code for a fixed address can reach. build-program.mjs has the same numbers for the linker.
  */
 #define HEAP ((struct heap *)0x10000000)
-#define HEAP_LIMIT ((char *)0x50000000)
+#define HEAP_MOST (1UL << 30)
 /* A multiple of every size of pages that Linux has on x86-64 and aarch64. */
 #define HEAP_STEP (256UL << 10)
 #define HEAP_MAGIC 0x70616548
 /* Blocks: 8, 24, 40, ... EXACT bytes, then eight sizes to each power of two. */
 #define EXACT 1032
 #define BINS (EXACT / 16 + 1 + 8 * 32)
+
+#define BLOCK_HEADER 8
 
 struct block {
   size_t size;         /* of what follows */
@@ -67,8 +69,6 @@ struct heap {
   struct block *bins[BINS];
 };
 
-#define BLOCK_HEADER 8
-
 static size_t bin_of(size_t size, size_t *rounded) {
   if (size <= EXACT) {
     *rounded = (size + 7) / 16 * 16 + 8; /* header and block together keep 16 bytes' alignment */
@@ -81,16 +81,22 @@ static size_t bin_of(size_t size, size_t *rounded) {
   return EXACT / 16 + 1 + (size_t)(shift - 7) * 8 + (steps - 9);
 }
 
+/* While the image of the heap is made, which is one piece. A process takes memory where it gets it, at best behind that. */
+static int making;
+static size_t grown;
+
 static void *heap_take(size_t size) {
   struct heap *heap = HEAP;
   char *from = heap->top;
   if ((size_t)(heap->end - from) < size) {
-    size_t more = (size + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
-    if (heap->end + more > HEAP_LIMIT) return NULL;
-    if (mmap(heap->end, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_POPULATE, -1, 0) !=
-        heap->end)
-      return NULL;
-    heap->end += more;
+    size_t more = (size + BLOCK_HEADER + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
+    if (more > HEAP_MOST - grown) return NULL;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | (making ? MAP_FIXED : 0);
+    char *memory = mmap(heap->end, more, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+    if (memory != heap->end) from = memory + BLOCK_HEADER;
+    heap->end = memory + more;
+    grown += more;
   }
   heap->top = from + size;
   return from;
@@ -704,6 +710,7 @@ int main(int argc, char **argv) {
   argument_count = argc;
   arguments = argv;
   if (HEAP->magic != HEAP_MAGIC) {
+    making = 1;
     if (argc != 4 || strcmp(argv[1], "--heap-of") != 0) die("this engine has no program yet");
     /* Once more with the stack always in the same place: some of its addresses stay in memory that nothing reads. */
     int before = personality(0xffffffff);
