@@ -464,9 +464,9 @@ export const KNOWN: readonly Known[] = [
     },
   },
   {
-    from: CRUN,
+    from: BOTH,
     right: 'free',
-    why: 'a copy of a folder has its owner too, as with runc; with crun what is in it alone is copied',
+    why: 'a copy of a folder has its owner too; others copy what is in it alone',
     lines: (spec) => {
       const owned = mountsWith(spec, (_, options) => options.some((option) => /^[ug]id=/.test(option)));
       const copies = mountsWith(
