@@ -214,6 +214,7 @@ export const KNOWN: readonly Known[] = [
       return either(
         at('mounts', covered, 'is r[ow]$|has |does '),
         writing(covered),
+        trying(covered),
         covered.length > 0
           ? /^other\| refused: .*mount \S+, flags: 0x[0-9a-f]*[13579bdf]: (no such file or directory|invalid argument)"$/
           : undefined,
@@ -556,6 +557,7 @@ export const KNOWN: readonly Known[] = [
             'mounts',
             mountsWith(spec, (_, options) => options.some((o) => PROPAGATION.test(o))),
             'propagates ',
+            true,
           )
         : undefined,
   },
