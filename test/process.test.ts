@@ -126,6 +126,19 @@ for (const runtime of runtimes()) {
     assert.deepEqual(seen, { cwd: '/made/two', mode: '755 0 0\n755 0 0' });
   });
 
+  it('a working directory may be one that the user could not enter', (t) => {
+    const { code, stdout, stderr } = lookAt(t, runtime, 'pwd; ls . 2>&1', {
+      own: (rootfs) => mkdirSync(join(rootfs, 'private'), { mode: 0o700 }),
+      config: (spec) => {
+        spec.process.cwd = '/private';
+        spec.process.user = { uid: 1000, gid: 1000 };
+        spec.process.capabilities = {};
+      },
+    });
+    assert.deepEqual([code, stderr], [1, '']);
+    assert.equal(stdout, '/private\nls: .: Permission denied\n');
+  });
+
   it('a working directory through a symlink stays in the rootfs', (t) => {
     const seen = look(
       t,

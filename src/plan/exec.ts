@@ -40,15 +40,30 @@ export function candidates(command: string, env: readonly string[]): string[] {
 }
 
 /**
- * chdir(2), and proof that the working directory is inside the root: a descriptor of the host that leaked into
- * /proc/self/fd could be named by a hostile config (CVE-2024-21626). Outside, getcwd(2) gives "(unreachable)".
+ * chdir(2) with the rights of the runtime, as runc and crun do: the folder may be one that the command's user could not
+ * enter, such as /root. Gives the cell for {@link planWorkingDirectory}.
  */
-export function planWorkingDirectory(ctx: PlanContext, cwd: string): void {
+export function planEnter(ctx: PlanContext, cwd: string): Cell {
+  const { program } = ctx;
+  const entered = program.cell('entered');
+  program.call('chdir', [cwd], { field: 'process.cwd', store: entered, tolerate: ['EACCES'] });
+  return entered;
+}
+
+/**
+ * chdir(2) with the rights of the command's user, for a folder that only those open (FUSE, NFS with root_squash); and proof
+ * that the working directory is inside the root: a descriptor of the host that leaked into /proc/self/fd could be named
+ * by a hostile config (CVE-2024-21626). Outside, getcwd(2) gives "(unreachable)".
+ */
+export function planWorkingDirectory(ctx: PlanContext, cwd: string, entered: Cell): void {
   const { program } = ctx;
   const path = program.cell('cwd', PATH_MAX);
+  const there = program.label('there');
   const inside = program.label('inside');
   program.within('process.cwd', () => {
+    program.jumpIf(valueIn(entered), '==', 0, there);
     program.call('chdir', [cwd]);
+    program.place(there);
     program.call('getcwd', [addressOf(path), PATH_MAX]);
     program.set(path, valueIn(path), '&', 0xff);
     program.jumpIf(valueIn(path), '==', '/'.charCodeAt(0), inside);

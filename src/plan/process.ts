@@ -13,7 +13,7 @@ import type { Process, User } from '../spec/types.ts';
 import { type InheritedAttributes, planProcessAttributes } from './attributes.ts';
 import { planCloseOnExec } from './close-on-exec.ts';
 import { planStreams } from './console.ts';
-import { candidates, environment, planExec, planLookup, planWorkingDirectory } from './exec.ts';
+import { candidates, environment, planEnter, planExec, planLookup, planWorkingDirectory } from './exec.ts';
 import { planIdentity, planRlimits } from './identity.ts';
 import { planKeyringLabel } from './labels.ts';
 import { needsSysAdmin } from './seccomp.ts';
@@ -83,9 +83,10 @@ export function planProcess(
   }
   planProcessAttributes(ctx, process, linux);
   const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
+  const entered = planEnter(ctx, process.cwd);
   planIdentity(ctx, user, process.capabilities, sysAdmin);
   if (user.uid !== 0 || user.gid !== 0) planNotDumpable(program);
-  planWorkingDirectory(ctx, process.cwd);
+  planWorkingDirectory(ctx, process.cwd, entered);
   program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
   (process.env ?? []).forEach((entry, i) => {
     if (entry.indexOf('=') <= 0)
