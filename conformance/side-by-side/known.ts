@@ -394,12 +394,17 @@ export const KNOWN: readonly Known[] = [
     from: BOTH,
     right: 'free',
     why: 'the filter is loaded last, by CAP_SYS_ADMIN, so that execve does not gain it; with others it does, and /proc/self is root’s',
-    lines: ({ process, linux }) => {
+    lines: ({ process, linux, mounts }) => {
       const { bounding = [], permitted = [] } = process.capabilities ?? {};
       const gains = bounding.includes('CAP_SYS_ADMIN') && !permitted.includes('CAP_SYS_ADMIN');
-      return linux.seccomp !== undefined && process.noNewPrivileges !== true && gains
-        ? /^(runts|other)\| (environment|links|streams): /
-        : undefined;
+      if (linux.seccomp === undefined || process.noNewPrivileges === true || !gains) return undefined;
+      // With hidepid=2 a process that isn't its own sees nothing of itself.
+      const hidden = mounts.some(
+        ({ type, options }) => type === 'proc' && options?.includes('hidepid=2') === true,
+      );
+      return hidden
+        ? /^(runts|other)\| (environment|files|links|mounts|stat|status|streams): /
+        : /^(runts|other)\| (environment|links|streams): /;
     },
   },
   {
