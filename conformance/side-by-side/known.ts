@@ -573,6 +573,15 @@ export const KNOWN: readonly Known[] = [
     lines: ({ hooks }) => (hooks?.poststop === undefined ? undefined : /^(runts|other)\| says: /),
   },
   {
+    from: RUNC,
+    right: 'runts',
+    why: 'after a poststop hook that fails the rest of them run; runc leaves them out',
+    lines: ({ hooks }) =>
+      hooks?.poststop?.slice(0, -1).some(({ args }) => args?.some((text) => text.endsWith('exit 3')))
+        ? /^runts\| hooks: (poststop \d|HOOK|state \{"id":"ID","status":"stopped")/
+        : undefined,
+  },
+  {
     from: CRUN,
     right: 'free',
     why: 'in a user namespace devices are the host’s of the same path, as with runc; crun makes new ones outside of it',
