@@ -34,7 +34,9 @@ export const exits = (code: number): Uint8Array => makeImage((program) => progra
 /** A program that exits after a while. */
 export function sleeping(nanoseconds: bigint, code: number): Uint8Array {
   return makeImage((program) => {
-    const time = bytes(new Uint8Array(new BigInt64Array([0n, nanoseconds]).buffer));
+    const time = bytes(
+      new Uint8Array(new BigInt64Array([nanoseconds / 1_000_000_000n, nanoseconds % 1_000_000_000n]).buffer),
+    );
     program.call('ppoll', [0, 0, time, 0, 0]);
     program.call('exit_group', [code]);
   });
