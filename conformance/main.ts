@@ -37,6 +37,10 @@ const PARTS: Readonly<
     load: () => import('./buildah/main.ts'),
     help: '[--vm]: Buildah, likewise',
   },
+  install: {
+    load: () => import('./install.ts'),
+    help: 'installs engines, other runtimes and QEMU, where that is possible',
+  },
   results: {
     load: () => import('./results.ts'),
     help: 'makes results.md anew of what the parts have kept',

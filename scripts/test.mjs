@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { build } from './build.mjs';
@@ -19,15 +19,10 @@ import { ensurePrerequisites } from './prerequisites.mjs';
 
 /** Unit tests lie beside the sources; those in test/ and conformance/ run the built program. */
 const FOLDERS = [
-  'src',
-  'ffi',
-  'schemas',
-  'scripts',
-  'bench',
-  'test',
-  'conformance/spec',
-  'conformance/runtime-tools',
-  'conformance/side-by-side',
+  ...['src', 'ffi', 'schemas', 'scripts', 'bench', 'test'],
+  ...['spec', 'runtime-tools', 'side-by-side', 'containerd', 'docker', 'podman', 'buildah'].map(
+    (name) => `conformance/${name}`,
+  ),
 ];
 
 /** @param {readonly string[]} given @returns {string[]} test files relative to the project's folder */
@@ -42,12 +37,21 @@ function findTests(given) {
   return files.map((file) => relative(root, file));
 }
 
+/** Container engines and the like, which take their time to come. Without them tests are skipped. */
+function installSoftware() {
+  const argv = ['--import', 'tsx', 'conformance/main.ts', 'install'];
+  const child = spawn(process.execPath, argv, { cwd: root, env: childEnv(), stdio: ['ignore', 2, 2] });
+  return new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+}
+
 await main(import.meta.url, async () => {
   const given = process.argv.slice(2);
   const tests = findTests(given);
   installDependencies();
   ensurePrerequisites();
+  const installed = process.env.RUNTS_TEST_INSTALL === '1' ? installSoftware() : undefined;
   await build();
+  await installed;
   for (const name of sampleBundles()) await makeRootfs(join(root, 'bundles', name));
 
   say(`running ${tests.length} test files`);

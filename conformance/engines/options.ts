@@ -87,8 +87,8 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
   };
 }
 
-/** The packages of an engine's programs that are not here. */
-function missingPackages(programs: Engine<unknown>['programs']): string[] {
+/** The packages of programs that are not here. */
+export function missingPackages(programs: Engine<unknown>['programs']): string[] {
   const isHere = (name: string) => (name.includes('/') ? existsSync(name) : findCommand(name) !== undefined);
   const absent = Object.entries(programs).filter(([program]) => !isHere(program));
   return [...new Set(absent.map(([, name]) => name))];
@@ -105,9 +105,16 @@ export function missingForEngine({ programs }: Pick<Engine<unknown>, 'programs'>
 /** Debian's invoke-rc.d(8) and deb-systemd-invoke(1) ask it whether a package's installation may start its services. */
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** Installs packages without starting what is in them. */
-function install(packages: readonly string[]): void {
+/**
+ * Installs packages without starting what is in them.
+ *
+ * @throws Error when apt-get fails
+ */
+export function install(packages: readonly string[]): void {
   const mine = !existsSync(POLICY);
+  // Ends this process only after apt-get, which hears of it too, and after what follows it here.
+  const stop = (): void => process.exit(1);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   if (mine) {
     writeFileSync(POLICY, '#!/bin/sh\nexit 101\n');
     chmodSync(POLICY, 0o755);
@@ -117,6 +124,7 @@ function install(packages: readonly string[]): void {
     aptGet(['install', '-y', '-qq', '--no-install-recommends', '--no-remove', ...packages]);
   } finally {
     if (mine) rmSync(POLICY, { force: true });
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
 

@@ -62,7 +62,8 @@ export function runProgram(
   throw new VmError(`${name} ${args.join(' ')}: ${how}\n${result.stderr.toString().trimEnd()}`);
 }
 
-function missingPackages(): string[] {
+/** Packages of programs that are not here. */
+export function missingPackages(): string[] {
   const missing = Object.entries(PROGRAMS).filter(([program]) => findProgram(program) === undefined);
   return [...new Set(missing.map(([, packages]) => packages))];
 }
@@ -72,8 +73,13 @@ function isDebian(): boolean {
   return /^ID(_LIKE)?=.*\bdebian\b/m.test(readFileSync('/etc/os-release', 'utf8'));
 }
 
-/** Why there can be no VM on this host as it is, in one sentence; undefined when there can. Installs nothing. */
+/**
+ * Why there can be no VM on this host as it is, in one sentence; undefined when there can. Installs nothing.
+ *
+ * `npm test` tries one, and says in RUNTS_NO_VM why that failed.
+ */
 export function missingForVm(): string | undefined {
+  if (process.env.RUNTS_NO_VM !== undefined) return process.env.RUNTS_NO_VM;
   if (process.arch !== 'x64') return `the test VM is made for x86-64, this is ${process.arch}`;
   if (!isDebian()) return "the test VM takes its kernel from Debian's packages, this is no Debian";
   const packages = missingPackages();
@@ -81,14 +87,19 @@ export function missingForVm(): string | undefined {
   return `the test VM needs: apt-get install --no-install-recommends ${packages.join(' ')}`;
 }
 
+/** A mirror that doesn't answer is given up soon; another apt-get is waited for. In seconds. */
+const APT_OPTIONS = ['Acquire::http::Timeout=30', 'Acquire::https::Timeout=30', 'DPkg::Lock::Timeout=300'];
+
 /** apt-get, once more with fresh package lists when it fails: those of a new machine are empty, of an old one stale. */
 export function aptGet(args: readonly string[], cwd?: string): void {
   const options = cwd === undefined ? {} : { cwd };
+  const apt = (...words: string[]) =>
+    runProgram('apt-get', [...APT_OPTIONS.flatMap((option) => ['-o', option]), ...words], options);
   try {
-    runProgram('apt-get', args, options);
+    apt(...args);
   } catch {
-    runProgram('apt-get', ['update', '-qq'], options);
-    runProgram('apt-get', args, options);
+    apt('update', '-qq');
+    apt(...args);
   }
 }
 
