@@ -158,15 +158,32 @@ export function waitForExit(box: Containerd, id: string): Promise<ContainerStatu
   });
 }
 
-/** The lines of a container's log: "stdout F text" and so on, without the time. */
-export async function logLines(box: Containerd, id: string): Promise<string[]> {
+/**
+ * The lines of a container's log: "stdout F text" and so on, without the time.
+ *
+ * @param isComplete - whether that is all: a container's end may be known before the last of what it has printed
+ */
+export async function logLines(
+  box: Containerd,
+  id: string,
+  isComplete: (lines: readonly string[]) => boolean,
+): Promise<string[]> {
   const { log_path: file } = await containerStatus(box, id);
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return text
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.replace(/^\S+ /, ''));
+  let lines: string[] = [];
+  await waitUntil(`the log of ${id}`, () => {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    // Behind the last newline is nothing, or a line that is being written.
+    lines = text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.replace(/^\S+ /, '').trimEnd());
+    return isComplete(lines);
+  });
+  return lines;
 }
+
+/** What {@link podOutput} prints last. */
+const LAST = 'that is all';
 
 /** What a script prints on standard output as a container of its own; it must succeed. */
 export async function podOutput(
@@ -175,9 +192,11 @@ export async function podOutput(
   script: string,
   options: ContainerOptions = {},
 ): Promise<string> {
-  const id = await runContainer(box, pod, ['sh', '-c', script], options);
+  const id = await runContainer(box, pod, ['sh', '-c', `trap 'echo ${LAST}' EXIT\n${script}`], options);
   const { exit_code: code } = await waitForExit(box, id);
-  const lines = await logLines(box, id);
+  const isLast = (line: string): boolean => line === `stdout F ${LAST}`;
+  const all = await logLines(box, id, (lines) => lines.some(isLast));
+  const lines = all.filter((line) => !isLast(line));
   if (code !== 0) throw new Error(`exit code ${code}: ${lines.join('; ')}`);
   return lines
     .filter((line) => line.startsWith('stdout F '))
