@@ -124,7 +124,11 @@ export function lineOf(file, outcomes, seconds) {
   const parts = [`${number('pass')} passed`];
   if (failed > 0) parts.push(`${failed} failed`);
   if (number('skip') > 0) parts.push(`${number('skip')} skipped`);
-  const line = `${failed > 0 ? 'FAIL' : 'ok  '} ${file}: ${parts.join(', ')} (${seconds} s)`;
+  const line = `${failed > 0 ? 'FAIL' : 'ok  '} ${file}: ${parts.join(', ')}${seconds === '' ? '' : ` (${seconds} s)`}`;
+  // Why is told at the end of the run, which may be far.
+  const names = outcomes
+    .flatMap(({ kind, name }) => (kind === 'fail' ? [`\n    failed: ${name}`] : []))
+    .join('');
   const output = outcomes.flatMap(({ kind, text }) => (kind === 'output' ? [text] : [])).join('');
-  return failed > 0 && output.trim() !== '' ? `${line}\n${indent(output.trimEnd())}` : line;
+  return failed > 0 && output.trim() !== '' ? `${line}${names}\n${indent(output.trimEnd())}` : line + names;
 }

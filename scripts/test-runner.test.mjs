@@ -95,13 +95,13 @@ test('the report has failures, skips by reason, and the totals last', () => {
   );
 });
 
-test('a file with failures shows its output', () => {
+test('a file with failures shows them and its output', () => {
   /** @type {(kind: Outcome['kind'], text?: string) => Outcome} */
   const one = (kind, text = '') => ({ kind, file: 'x', name: 'n', text });
   assert.equal(lineOf('x', [one('pass'), one('output', 'said\n')], '1.0'), 'ok   x: 1 passed (1.0 s)');
   assert.equal(
     lineOf('x', [one('fail'), one('skip'), one('output', 'said\n')], '1.0'),
-    'FAIL x: 0 passed, 1 failed, 1 skipped (1.0 s)\n    said',
+    'FAIL x: 0 passed, 1 failed, 1 skipped (1.0 s)\n    failed: n\n    said',
   );
 });
 
