@@ -155,7 +155,10 @@ static inline BOOL __JS_AtomIsConst(JSAtom v)
     from: `static void mark_children(JSRuntime *rt, JSGCObjectHeader *gp,
                           JS_MarkFunc *mark_func)
 {`,
-    to: `static int JS_AutoInitProperty(JSContext *ctx, JSObject *p, JSAtom prop,
+    to: `/* Names that there is room for before the table must be made anew. */
+#define JS_NEW_ATOMS 1000
+
+static int JS_AutoInitProperty(JSContext *ctx, JSObject *p, JSAtom prop,
                                JSProperty *pr, JSShapeProperty *prs);
 
 static void freeze_value(JSValue value)
@@ -180,12 +183,25 @@ void JS_CompleteObjects(JSContext *ctx)
     }
 }
 
-void JS_FreezeRuntime(JSRuntime *rt)
+int JS_FreezeRuntime(JSRuntime *rt)
 {
     struct list_head *el;
-    for (int i = 0; i < rt->atom_size; i++)
+    int end = rt->atom_size;
+    while (end > 0 && atom_is_free(rt->atom_array[end - 1]))
+        end--;
+    for (int i = 0; i < end; i++)
         if (!atom_is_free(rt->atom_array[i]))
             rt->atom_array[i]->header.ref_count = JS_FROZEN;
+    /* New names come behind the frozen ones, which are known by their numbers. */
+    int size = end + JS_NEW_ATOMS;
+    JSAtomStruct **array = js_realloc_rt(rt, rt->atom_array, sizeof(*array) * size);
+    if (array == NULL)
+        abort();
+    for (int i = end; i < size; i++)
+        array[i] = atom_set_free(i + 1 < size ? i + 1 : 0);
+    rt->atom_array = array;
+    rt->atom_size = size;
+    rt->atom_free_index = end;
     list_for_each(el, &rt->gc_obj_list) {
         JSGCObjectHeader *header = list_entry(el, JSGCObjectHeader, link);
         if (header->gc_obj_type == JS_GC_OBJ_TYPE_SHAPE) {
@@ -212,11 +228,12 @@ void JS_FreezeRuntime(JSRuntime *rt)
             freeze_value(((JSVarRef *)header)->value);
         }
     }
+    return end;
 }
 
-void JS_UseFrozenRuntime(JSRuntime *rt)
+void JS_UseFrozenRuntime(int atoms)
 {
-    js_const_atoms = rt->atom_size;
+    js_const_atoms = atoms;
 }
 
 static void mark_children(JSRuntime *rt, JSGCObjectHeader *gp,
@@ -240,10 +257,10 @@ static inline`,
 #define JS_FROZEN (1 << 30)
 /* Makes the properties that are only made when they are first asked for. */
 void JS_CompleteObjects(JSContext *ctx);
-/* Everything that there is now is never freed. */
-void JS_FreezeRuntime(JSRuntime *rt);
-/* To be called first in a process that has a frozen runtime in its memory. */
-void JS_UseFrozenRuntime(JSRuntime *rt);
+/* Everything that there is now is never freed. Gives the number of names. */
+int JS_FreezeRuntime(JSRuntime *rt);
+/* To be called first in a process that has a frozen runtime, with that number of names, in its memory. */
+void JS_UseFrozenRuntime(int atoms);
 
 void __JS_FreeValue(JSContext *ctx, JSValue v);
 static inline`,

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -66,6 +67,7 @@ struct heap {
   JSValue start;   /* the program's function to be called */
   JSValue failure; /* its function for what nothing caught */
   struct tape_names tape;
+  int frozen_names;
   struct block *bins[BINS];
 };
 
@@ -100,6 +102,19 @@ static void *heap_take(size_t size) {
   }
   heap->top = from + size;
   return from;
+}
+
+/*
+ * Behind the heap of the executable comes new memory, and all at once: what is left of the last page of the file's part
+ * would be copied page by page.
+ */
+static void heap_continue(void) {
+  struct heap *heap = HEAP;
+  size_t page = getauxval(AT_PAGESZ);
+  char *from = (char *)(((uintptr_t)heap->top + page - 1) / page * page);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE;
+  /* Not shorter than what the file has behind it: below `end` everything is the heap's. */
+  if (mmap(from, HEAP_STEP, PROT_READ | PROT_WRITE, flags, -1, 0) == from) heap->end = from + HEAP_STEP;
 }
 
 static void *heap_malloc(JSMallocState *state, size_t size) {
@@ -689,7 +704,7 @@ static void make_heap(const char *program, const char *out) {
   /* What is free lies scattered: a process takes new memory, and does not copy a page of the executable for each block. */
   memset(HEAP->bins, 0, sizeof HEAP->bins);
   /* Nor for each count of references. */
-  JS_FreezeRuntime(HEAP->runtime);
+  HEAP->frozen_names = JS_FreezeRuntime(HEAP->runtime);
   FILE *file = fopen(out, "w");
   size_t size = (size_t)(HEAP->top - (char *)HEAP + HEAP_STEP - 1) / HEAP_STEP * HEAP_STEP;
   HEAP->end = (char *)HEAP + size;
@@ -724,7 +739,8 @@ int main(int argc, char **argv) {
   size_t room = 4 << 20;
   if (getrlimit(RLIMIT_STACK, &stack) == 0 && stack.rlim_cur / 2 < room) room = stack.rlim_cur / 2;
   prepare_process();
-  JS_UseFrozenRuntime(HEAP->runtime);
+  heap_continue();
+  JS_UseFrozenRuntime(HEAP->frozen_names);
   use_tape_names(&HEAP->tape);
   JS_UpdateStackTop(HEAP->runtime);
   JS_SetMaxStackSize(HEAP->runtime, room);
