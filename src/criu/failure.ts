@@ -36,7 +36,14 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   ],
   [/In-flight connection/i, 'a connection waits to be accepted: give --tcp-skip-in-flight'],
   [/--file-locks|Some file locks are hold/i, 'there are file locks: give --file-locks'],
-  [/--shell-job|session leader|dangling tty/i, 'the terminal is the caller’s: give --shell-job'],
+  [
+    /--shell-job|session leader|dangling tty|Can't lookup mount=\d+ for fd=\d+ path=\/dev\/(?:pts\/|tty|console)/i,
+    'the terminal is the caller’s: give --shell-job',
+  ],
+  [
+    /Can't lookup mount=\d+ for fd=/i,
+    'an open file is the host’s: only a container’s standard streams can be given others when it is restored',
+  ],
   [/--link-remap|link-remap/i, 'an open file was removed: give --link-remap'],
   [/can't be dumped.*ghost|ghost file.*limit/i, 'a large open file was removed'],
   [
