@@ -27,6 +27,7 @@ test('the line that tells the cause, without its time', () => {
   // A restored process says who it is, and then its parent says that it is gone.
   assert.equal(
     errorLine(`(00.2)      7: Error (criu/files.c:1): no such file
+(00.2)      7: Error (criu/files.c:1213): Unable to open fd=3 id=0x5
 (00.3) Error (criu/cr-restore.c:1491): 7 exited, status=1
 (00.3) Error (criu/cr-dump.c:1635): Dump files (pid: 7) failed with -1
 `),

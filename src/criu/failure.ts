@@ -102,7 +102,7 @@ function readLog(path: string): string | undefined {
 
 /** What CRIU says of every failure, up its stack, after the error that tells the cause. */
 const CONSEQUENCE =
-  /(?:Dumping|Restoring) FAILED|failed with -?\d+$|exited, (?:status|trying)|killed by signal|Unable to (?:shutdown|stop)/i;
+  /(?:Dumping|Restoring) FAILED|failed with -?\d+$|exited, (?:status|trying)|killed by signal|Unable to open fd=\d+ id=|Unable to (?:shutdown|stop)/i;
 
 /** The last error line of a log that tells a cause, without time stamp. Errors at its beginning may be harmless. */
 export function errorLine(log: string): string | undefined {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { checkImages, readStreams, saveStreams, streamsOf } from './streams.ts';
 
@@ -28,6 +29,24 @@ test('files of the host are known by mount and inode, pipes by their names', (t)
   // On a mount of the container it is the container's own.
   const mount = Number.parseInt(name!.slice('file['.length), 16);
   assert.deepEqual(streamsOf(child.pid!, new Set([mount])).files, {});
+});
+
+test('what a shell has put aside is still the stream', async (t) => {
+  const folder = folderOf(t);
+  // On another mount than the folder.
+  const log = `/dev/shm/${basename(folder)}`;
+  t.after(() => rmSync(log));
+  const script = 'exec 10>&1 >"$0"; echo >&2; exec sleep 100';
+  const child = spawn('bash', ['-c', script, join(folder, 'new')], {
+    stdio: ['ignore', openSync(log, 'w'), 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stderr!, 'data');
+  const info = readFileSync(`/proc/${child.pid}/fdinfo/1`, 'utf8');
+  const mount = Number(/mnt_id:\s*(\d+)/.exec(info)?.[1]);
+  const { descriptors, files } = streamsOf(child.pid!, new Set([mount]));
+  assert.equal(descriptors[1], log);
+  assert.ok(Object.values(files).includes(1));
 });
 
 test('what is saved is read again; runc’s folders too', (t) => {

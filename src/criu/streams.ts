@@ -9,7 +9,7 @@
  * @module
  */
 
-import { readFileSync, readlinkSync, statSync, writeFileSync } from '#files';
+import { readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from '#files';
 import { AT, S, STATX } from '../../ffi/constants/index.ts';
 import { syscall } from '../../ffi/local.ts';
 import { nativeBytes } from '../../ffi/native.ts';
@@ -38,26 +38,71 @@ export interface Streams {
   files: Record<string, number>;
 }
 
+/** What a descriptor leads to. */
+interface Target {
+  /** As the link says it. */
+  link: string;
+  /** It is a file of the host: CRIU's name for it. */
+  name?: string;
+  /** It lies on a mount of the container. */
+  inside: boolean;
+}
+
+/** Shells put a stream aside while a command of their own has another, at this number or above. */
+const ASIDE = 10;
+/** How often a process is looked at that may be changing its streams. */
+const LOOKS = 3;
+
 /** @param mounts - ids of the mounts in the container: a file on any other is the host's */
 export function streamsOf(pid: number, mounts: ReadonlySet<number>): Streams {
-  const streams: Streams = { descriptors: [], files: {} };
-  for (const fd of STREAMS) {
-    const path = `/proc/${pid}/fd/${fd}`;
-    let target = '';
-    try {
-      target = readlinkSync(path);
-      const inode = fileInode(path);
-      const mount = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1];
-      if (inode !== undefined && mount !== undefined && !mounts.has(Number(mount))) {
-        const name = `file[${Number(mount).toString(16)}:${inode.toString(16)}]`;
-        streams.files[name] ??= fd;
-      }
-    } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
+  let targets = STREAMS.map((fd) => targetOf(pid, fd, mounts));
+  for (let look = 1; look < LOOKS && targets.some((target) => target?.inside); look++) {
+    const aside = putAside(pid, mounts, targets);
+    if (aside.length > 0) {
+      targets = targets.map((target) => (target?.inside ? (aside.shift() ?? target) : target));
+      break;
     }
-    streams.descriptors.push(target);
+    targets = STREAMS.map((fd) => targetOf(pid, fd, mounts));
   }
+  const streams: Streams = { descriptors: targets.map((target) => target?.link ?? ''), files: {} };
+  targets.forEach((target, fd) => {
+    if (target?.name !== undefined) streams.files[target.name] ??= fd;
+  });
   return streams;
+}
+
+/** What leads out of the container, and is none of its streams at the moment. */
+function putAside(
+  pid: number,
+  mounts: ReadonlySet<number>,
+  streams: readonly (Target | undefined)[],
+): Target[] {
+  const known = new Set(streams.map((target) => target?.link));
+  const found: Target[] = [];
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    const target = Number(name) < ASIDE ? undefined : targetOf(pid, Number(name), mounts);
+    if (target === undefined || known.has(target.link)) continue;
+    if (target.name !== undefined || target.link.startsWith('pipe:')) found.push(target);
+  }
+  return found;
+}
+
+/** @returns undefined for a closed one */
+function targetOf(pid: number, fd: number, mounts: ReadonlySet<number>): Target | undefined {
+  const path = `/proc/${pid}/fd/${fd}`;
+  try {
+    const link = readlinkSync(path);
+    const mount = Number(
+      /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'latin1'))?.[1] ?? 'none',
+    );
+    if (mounts.has(mount)) return { link, inside: true };
+    const inode = fileInode(path);
+    if (inode === undefined || Number.isNaN(mount)) return { link, inside: false };
+    return { link, inside: false, name: `file[${mount.toString(16)}:${inode.toString(16)}]` };
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 /** The number of a file, or of a device like /dev/null: all 64 bits, of which overlayfs uses the uppermost. */
