@@ -331,7 +331,7 @@ const FLAGS: [args: string[], message: RegExp, input?: string][] = [
   [['exec', '--additional-gids', '-1', 'ID', 'true'], /--additional-gids: "-1" is no id/],
   [['exec', '--env', 'A', 'ID', 'true'], /--env: "A" is no NAME=VALUE/],
   [['exec', '--cwd', 'rel', 'ID', 'true'], /--cwd: "rel": Cwd must be an absolute path/],
-  [['exec', '--cwd', '/nowhere', 'ID', 'true'], /process\.cwd: chdir\("\/nowhere"\): .*ENOENT/],
+  [['exec', '--cwd', '/nowhere', 'ID', 'true'], /process\.cwd: chdir\("\/nowhere"\): .*ENOENT.*must exist/],
   [['exec', '--cgroup', '../x', 'ID', 'true'], /--cgroup: .*leads out/],
   [['exec', '--cgroup', 'nope', 'ID', 'true'], /--cgroup: open .*\/nope: no such file.*must exist/],
   [['exec', '--process', '/nowhere', 'ID'], /process file not found: "\/nowhere"/],

@@ -34,7 +34,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ['process.user', 'setgroups', 'EINVAL', 'a group is not mapped in linux.gidMappings'],
   ['process.user', 'setgroups', 'EPERM', 'additional groups need a gid mapping made by root'],
   ['process.cwd', 'chdir', 'EACCES', 'the container’s user may not enter the folder'],
-  ['process.cwd', '', 'ENOENT', 'the working directory must lie inside the rootfs'],
+  ['process.cwd', '', 'ENOENT', 'the working directory must exist, inside the rootfs'],
   ['process.cwd', 'openat2', 'ELOOP', 'the working directory must lie inside the rootfs'],
   ['process.cwd', '', 'ENOTDIR', 'a component of the path is a file'],
   [
