@@ -34,7 +34,7 @@ export const docker: Engine<Box> = {
     host: 'In private mount, pid and network namespaces on a host whose cgroup v2 has no controllers.',
     vm: 'In the VM, on pure cgroup v2 with every controller, with systemd.',
   },
-  vm: { systemd: true, packages: ['apparmor'], onlyMarked: true, qemu: true },
+  vm: { systemd: true, packages: ['apparmor'], onlyMarked: true },
   open: openBox,
   cases: [
     ...runCases,
