@@ -168,6 +168,20 @@ export const KNOWN: readonly Known[] = [
   {
     from: RUNC,
     right: 'runts',
+    why: 'the propagation that a mount asks for holds; runc 1.1 moves a filled tmpfs, which is shared then where the mount below is',
+    lines: (spec) => {
+      const shared = mountsWith(spec, (_, options) => options.some((o) => /^r?shared$/.test(o))).map(real);
+      const filled = mountsWith(spec, (_, options) => options.includes('tmpcopyup'));
+      return at(
+        'mounts',
+        filled.filter((path) => shared.includes(real(path))),
+        'propagates (shared)?$',
+      );
+    },
+  },
+  {
+    from: RUNC,
+    right: 'runts',
     why: 'runc 1.1 can’t bind its root when that is to be unbindable',
     lines: ({ linux }) =>
       /unbindable/.test(linux.rootfsPropagation ?? '')
