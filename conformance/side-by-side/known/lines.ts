@@ -46,6 +46,16 @@ export function writing(paths: readonly string[]): RegExp | undefined {
   return new RegExp(`^(runts|other)\\| write: ${told}${anyOf(paths)}(/\\S*)?`);
 }
 
+/** What it can't take away where the same source is mounted once more: there it was written below one of some paths. */
+export function removing(spec: TestSpec, paths: readonly string[]): RegExp | undefined {
+  const file = (source = ''): string => source.replace(/\/source\/link$/, '/source/folder');
+  const below = placesBelow(spec, paths);
+  const written = spec.mounts.filter(({ destination }) => below.includes(destination));
+  const twins = mountsWith(spec, ({ source }) => written.some((one) => file(one.source) === file(source)));
+  if (twins.length === 0) return undefined;
+  return new RegExp(`^other\\| write: rm: can't remove '${anyOf(twins)}/.written': Read-only file system$`);
+}
+
 /** What it says when it can't look into them. */
 export function reading(paths: readonly string[]): RegExp | undefined {
   if (paths.length === 0) return undefined;

@@ -22,6 +22,7 @@ import {
   reading,
   readonlyPaths,
   real,
+  removing,
   trying,
   writing,
 } from './lines.ts';
@@ -198,7 +199,11 @@ export const PATHS: readonly Known[] = [
     right: 'free',
     why: 'a read-only path is read-only with all that is mounted below; runc and crun make only its top so',
     lines: (spec) =>
-      either(at('mounts', readonlyPaths(spec), 'is r[ow]$', true), writing(readonlyPaths(spec))),
+      either(
+        at('mounts', readonlyPaths(spec), 'is r[ow]$', true),
+        writing(readonlyPaths(spec)),
+        removing(spec, readonlyPaths(spec)),
+      ),
   },
   {
     from: CRUN,
