@@ -36,8 +36,10 @@ export interface World {
 /** Names the world that this process is in. */
 const INSIDE = 'RUNTS_TEST_WORLD';
 
-/** The world could not be made; the reason is on descriptor 3. */
+/** The world could not be made; the reason is on descriptor 3, where it says {@link MADE} otherwise. */
 const NO_WORLD = 125;
+
+const MADE = 'made';
 
 /**
  * $1: cgroup mode, $2: token, then the command.
@@ -77,6 +79,7 @@ ln -s pts/ptmx $dev/ptmx
 mount --bind /dev/pts $dev/pts && mount -t tmpfs -o mode=1777 tmpfs $dev/shm || fail 'cannot mount /dev/pts'
 mount -t mqueue mqueue $dev/mqueue 2>/dev/null
 mount --rbind $dev /dev && umount -l $dev && rmdir $dev || fail 'cannot mount /dev'
+echo ${MADE} >&3
 exec 3>&-
 
 "$@"
@@ -112,7 +115,7 @@ function worldCommand(
 /**
  * Runs a command in a private world.
  *
- * @returns what spawnSync gives; `output[3]` is the reason when the status is 125 and no world could be made
+ * @returns what spawnSync gives
  * @throws Error when no world can be made here
  */
 export function inWorld(
@@ -132,8 +135,11 @@ export function inWorld(
     stdio: [...streams, 'pipe'] as SpawnSyncOptions['stdio'],
     encoding: 'utf8',
   });
-  const reason = result.error?.message ?? result.output[3]?.trim();
-  if (reason) throw new Error(`no private world: ${reason}`);
+  const said = result.output[3]?.trim();
+  const reason =
+    result.error?.message ??
+    (said === MADE ? undefined : said || 'unshare(1) fails, which needs CAP_SYS_ADMIN');
+  if (reason !== undefined) throw new Error(`no private world: ${reason}`);
   return result;
 }
 
