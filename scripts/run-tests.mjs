@@ -22,10 +22,15 @@ const AT_A_TIME = 2;
 
 /** Those that take longest come first, so that none of them is left alone at the end. */
 const LONG = [
+  'conformance/side-by-side',
+  'src/cli/main.test.ts',
+  'test/bad-input.test.ts',
   'conformance/containerd',
   'conformance/podman',
   'conformance/docker',
-  'conformance/side-by-side',
+  'src/commands/lifecycle.test.ts',
+  'conformance/',
+  'test/',
 ];
 
 /** @param {string} text */
