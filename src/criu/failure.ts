@@ -38,7 +38,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/--file-locks|Some file locks are hold/i, 'there are file locks: give --file-locks'],
   [
     /--shell-job|session leader|dangling tty|Can't lookup mount=\d+ for fd=\d+ path=\/dev\/(?:pts\/|tty|console)/i,
-    'the terminal is the caller’s: give --shell-job',
+    'the terminal is the caller’s: give --shell-job, or where CRIU is too old for that the container a terminal of its own, process.terminal',
   ],
   [
     /Can't lookup mount=\d+ for fd=/i,

@@ -116,7 +116,7 @@ it('what exec started is not in it, and that is said', async (t) => {
   const images = join(temporaryFolder(t), 'images');
   const { code, stderr } = s.call(['checkpoint', '--image-path', images, id]);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /the checkpoint is without what exec started in the container: \d+ "\w+"\n/);
+  assert.match(stderr, /the checkpoint is without what exec started in the container: \d+ \\"\w+\\""\n/);
   await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
   assert.doesNotMatch(s.ok(['ps', id]), /sleep 1000/);
 });
