@@ -94,7 +94,7 @@ for (const runtime of runtimes()) {
       'grep Cap /proc/self/status; cat /proc/self/oom_score_adj; cat /proc/self/stat',
     ];
     const file = join(temporaryFolder(t), 'process.json');
-    const told = (args: string[]): object => {
+    const told = (args: string[]): Record<'bounding' | 'effective' | 'score' | 'policy', string> => {
       const lines = s
         .ok(['exec', ...args])
         .trim()
@@ -102,7 +102,7 @@ for (const runtime of runtimes()) {
       const sets = Object.fromEntries(lines.slice(0, 5).map((line) => line.split(':\t')));
       // Field 41 of proc_pid_stat(5): the policy; a program's name is in parentheses.
       const policy = lines[6]?.replace(/^.*\) /, '').split(' ')[41 - 3];
-      return { bounding: sets.CapBnd, effective: sets.CapEff, score: lines[5], policy };
+      return { bounding: sets.CapBnd, effective: sets.CapEff, score: lines[5] ?? '', policy: policy ?? '' };
     };
     const fileOf = (changes: object): string[] => {
       writeFileSync(file, JSON.stringify({ args: look, cwd: '/', env: ['PATH=/bin'], ...changes }));
@@ -117,6 +117,9 @@ for (const runtime of runtimes()) {
       told(fileOf({ capabilities: {}, oomScoreAdj: 400, scheduler: { policy: 'SCHED_OTHER' } })),
       { bounding: none, effective: none, score: '400', policy: '0' },
     );
+    // Lower than what it may have here: a right that the container's maker had.
+    const { score } = told(fileOf({ oomScoreAdj: -1000 }));
+    assert.ok(['-1000', readFileSync('/proc/self/oom_score_adj', 'utf8').trim()].includes(score), score);
   });
 
   it('detached it returns at once, with a pid file that has digits alone', async (t) => {

@@ -67,7 +67,8 @@ export function planJoinInto<P extends ProgramBuilder>(
   const { initial, final } = process.execCPUAffinity ?? {};
   const scratch = program.cell('scratch');
   if (initial) planAffinity(program, initial, 'process.execCPUAffinity.initial');
-  planOomScore(program, process, scratch);
+  // The container's caller may have had rights that this one's hasn't.
+  planOomScore(program, process, scratch, 'lenient');
   const proc = planOpenProc(ctx, process);
   program.call('prctl', [PR.SET_DUMPABLE, 0], { note: 'no ptrace from the namespaces we join' });
   const enterLast = planEnter(program, namespaces);
