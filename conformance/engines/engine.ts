@@ -63,11 +63,7 @@ export interface Engine<Box> {
    * Of the VM: systemd, memory, further packages; whether only the cases with `vm` run there unless others are named,
    * as each takes so long.
    */
-  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'> & {
-    readonly onlyMarked?: true;
-    /** Its cases are not tried in user-mode Linux. */
-    readonly qemu?: true;
-  };
+  readonly vm?: Pick<VmOptions, 'systemd' | 'memory' | 'cpus' | 'packages'> & { readonly onlyMarked?: true };
   /** Brings the engine up, with the image in it. */
   open(setting: Setting): Box | Promise<Box>;
   readonly cases: readonly Case<Box>[];

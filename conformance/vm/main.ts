@@ -15,7 +15,7 @@ Runs COMMAND as root in a throw-away virtual machine with pure cgroup v2. Its ro
 what is written vanishes, but for --share. /scratch is an empty ext4 disk.
 
   --systemd         boot systemd and run COMMAND as a unit of it
-  --user-mode       user-mode Linux instead of QEMU: fast without KVM, but see README.md for what it lacks
+  --user-mode       user-mode Linux instead of QEMU: README.md says what it lacks
   --no-snapshot     boot instead of starting from a snapshot of the booted kernel
   --memory MIB      2048 without this option
   --cpus N          2 without

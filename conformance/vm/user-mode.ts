@@ -1,6 +1,5 @@
 /**
- * A machine of user-mode Linux: a kernel as an ordinary program. It runs the processors' instructions as they are, and is
- * ten times as fast as an emulation; what it lacks, README.md says.
+ * A machine of user-mode Linux: a kernel as an ordinary program. README.md says what it lacks, and how fast it is.
  *
  * @module
  */

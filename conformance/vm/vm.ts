@@ -123,12 +123,6 @@ async function exitStatus(
 /** Booting shows whether KVM is any good, once for each of the host's boots. */
 const processorFor = (shape: MachineOptions) => hostProcessor((kvm) => bootsWithin(KVM_BOOT_MS, kvm, shape));
 
-/** Whether QEMU runs programs at the host's speed. */
-export async function hasKvm(): Promise<boolean> {
-  await ensureImage();
-  return (await processorFor({ memory: 2048, cpus: 2, shares: [] })).accelerator === 'kvm';
-}
-
 /** Started, and waiting for a request. */
 async function start(options: VmOptions, shape: MachineOptions): Promise<CommandMachine> {
   if (options.userMode) return (await import('./user-mode.ts')).startUserMode(shape);
