@@ -182,7 +182,6 @@ for (const runtime of runtimes()) {
       make(path, text);
       const result = s.call(['create', '--bundle', bundle.path, uniqueId()], {
         globals: JSON_LOG,
-        timeoutMs: 20_000,
       });
       const failure = failureOf(result);
       assert.equal(failure.exit, 1, name);
@@ -374,7 +373,7 @@ for (const runtime of runtimes()) {
             spec.process.env = ['PATH=/bin'];
           },
         });
-        const { code, stdout } = s.run(bundle, { timeoutMs: 10_000 });
+        const { code, stdout } = s.run(bundle);
         assert.deepEqual([code, stdout], [0, name === 'passwd' ? '/\n' : '/root\n'], `${name}: ${trap}`);
       }
     }

@@ -153,7 +153,6 @@ for (const runtime of runtimes()) {
     for (const [type, path, pattern] of cases) {
       const result = lookAt(t, runtime, 'echo ran', {
         globals: JSON_LOG,
-        timeoutMs: 5000,
         config: (spec) => {
           if (type === 'uts') delete spec.hostname;
           spec.linux.namespaces.find((namespace) => namespace.type === type)!.path = path;
