@@ -31,6 +31,9 @@ interface Koffi {
 /** Whether a string with a NUL byte is refused below, with EINVAL. */
 export const CHECKS_STRINGS: boolean = false;
 
+/** None: koffi is loaded by the first call. */
+export const directSyscall: Native['syscall'] | undefined = undefined;
+
 let loaded: Koffi | undefined;
 const libraries = new Map<string | null, Library>();
 

@@ -38,14 +38,11 @@ let machine: Machine | undefined;
  * @returns the result, or the negative errno
  */
 export function trySyscall(name: SyscallName, args: readonly NativeArg[]): number {
+  if (!CHECKS_STRINGS) refuseNuls(name, args);
   machine ??= currentMachine();
-  if (CHECKS_STRINGS) {
-    const result = callKernel(SYSCALLS[name][machine], args);
-    if (result === -ERRNO.EINVAL) refuseNuls(name, args);
-    return result;
-  }
-  refuseNuls(name, args);
-  return callKernel(SYSCALLS[name][machine], args);
+  const result = callKernel(SYSCALLS[name][machine], args);
+  if (CHECKS_STRINGS && result === -ERRNO.EINVAL) refuseNuls(name, args);
+  return result;
 }
 
 /**

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { engineNative } from '#native';
+import { directSyscall, engineNative } from '#native';
 import { RuntsError } from '../src/errors.ts';
 
 /** What may be passed to C. A string becomes NUL-terminated UTF-8; an array is passed by its address. */
@@ -100,7 +100,7 @@ export function declareAll<Name extends string>(
  * @throws RuntsError E_INSTALL without koffi where it is needed
  */
 export function callKernel(number: number, args: readonly NativeArg[]): number {
-  return native().syscall(number, args);
+  return directSyscall === undefined ? native().syscall(number, args) : directSyscall(number, args);
 }
 
 /**

@@ -531,11 +531,22 @@ static JSValue js_arguments(JSContext *ctx, JSValueConst self, int argc, JSValue
   return strings(ctx, arguments, argument_count);
 }
 
+/* environment(): values by name. Without a prototype, whose names would count as set. */
 static JSValue js_environment(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc, (void)argv;
-  int count = 0;
-  while (environ[count] != NULL) count++;
-  return strings(ctx, environ, count);
+  JSValue all = JS_NewObjectProto(ctx, JS_NULL);
+  for (char **line = environ; *line != NULL; line++) {
+    const char *end = strchr(*line, '=');
+    if (end == NULL || end == *line) continue;
+    JSValue name = text_of(ctx, (uint8_t *)*line, (size_t)(end - *line));
+    JSAtom atom = JS_ValueToAtom(ctx, name);
+    /* The first of two counts, as for getenv(3). */
+    if (JS_HasProperty(ctx, all, atom) == 0)
+      JS_DefinePropertyValue(ctx, all, atom, text_of(ctx, (const uint8_t *)end + 1, strlen(end + 1)), JS_PROP_C_W_E);
+    JS_FreeAtom(ctx, atom);
+    JS_FreeValue(ctx, name);
+  }
+  return all;
 }
 
 static int first_free;

@@ -34,8 +34,8 @@ export interface Host {
   clock(): number;
   /** argv, with the program's name first. */
   arguments(): string[];
-  /** `NAME=value`. */
-  environment(): string[];
+  /** Values by name. */
+  environment(): Record<string, string>;
   /** The lowest descriptor that was not open when the program began. */
   firstFree(): number;
   /** Catches a signal, or gives it its default action back; the descriptor that becomes readable when one arrives. */

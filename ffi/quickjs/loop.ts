@@ -40,6 +40,9 @@ define(globalThis, 'setInterval', (run: () => void, delay: number) => addTimer(r
 define(globalThis, 'clearTimeout', (timer: Timer) => timers.delete(timer));
 define(globalThis, 'clearInterval', (timer: Timer) => timers.delete(timer));
 
+/** Names of the signals that were caught, by number. */
+const caught = new Map<number, string>();
+
 /** The number of a signal by its name, undefined for what is no signal. */
 function signalOf(event: string): number | undefined {
   return event.startsWith('SIG') ? signalNumber(event) : undefined;
@@ -54,7 +57,9 @@ export function on(event: string, listener: (argument?: unknown) => void): void 
   }
   listeners.set(event, [listener]);
   const number = signalOf(event);
-  if (number !== undefined) signalFd = host.catchSignal(number, true);
+  if (number === undefined) return;
+  signalFd = host.catchSignal(number, true);
+  caught.set(number, event);
 }
 
 /** As process.off. */
@@ -100,7 +105,8 @@ export function turn(): boolean {
 
 function dispatchSignals(): void {
   for (const number of host.takeSignals()) {
-    for (const event of [...listeners.keys()]) if (signalOf(event) === number) emit(event, event);
+    const event = caught.get(number);
+    if (event !== undefined) emit(event, event);
   }
 }
 

@@ -22,6 +22,9 @@ const WIDTHS: Readonly<Record<NativeType, number>> = {
 /** Whether a string with a NUL byte is refused below, with EINVAL. */
 export const CHECKS_STRINGS: boolean = true;
 
+/** Where calling the kernel takes nothing that must be loaded first: the way past {@link engineNative}. */
+export const directSyscall: Native['syscall'] | undefined = host.syscall;
+
 export function engineNative(): Native {
   return {
     syscall: host.syscall,

@@ -22,7 +22,7 @@ const PATH_SIZE = 4096;
 const ours = {
   argv: [] as string[],
   get env(): Record<string, string> {
-    environment ??= parseEnvironment(host.environment());
+    environment ??= host.environment();
     return environment;
   },
   get execPath(): string {
@@ -58,17 +58,6 @@ const ours = {
   },
   uptime: (): number => (host.clock() - started) / 1000,
 };
-
-function parseEnvironment(lines: readonly string[]): Record<string, string> {
-  // Without a prototype, whose names would count as set.
-  const parsed: Record<string, string> = Object.create(null);
-  for (const line of lines) {
-    const end = line.indexOf('=');
-    // The first of two counts, as for getenv(3).
-    if (end > 0 && !(line.slice(0, end) in parsed)) parsed[line.slice(0, end)] = line.slice(end + 1);
-  }
-  return parsed;
-}
 
 function printer(fd: number): (text: string) => void {
   return (text) => {

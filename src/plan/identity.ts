@@ -18,9 +18,6 @@ import type { LinuxCapabilities, POSIXRlimit, User } from '../spec/types.ts';
 /** _LINUX_CAPABILITY_VERSION_3, capget(2). */
 const CAPABILITY_VERSION = 0x20080522;
 
-/** From so many capabilities on a loop is shorter than an operation for each. */
-const LOOP_FROM = 8;
-
 /** What of a plan's context an identity needs. */
 export interface IdentityContext {
   program: ProgramBuilder;
@@ -69,22 +66,17 @@ export function planIdentity(
   });
 }
 
-/** Drops what is not in the bounding set: a loop in the executor, or each by itself when they are few. */
+/** Drops what is not in the bounding set, by a loop in the executor: most containers lose nearly all of it. */
 function planBounding(program: ProgramBuilder, bounding: CapabilityMask, last: number): void {
-  const dropped: number[] = [];
-  for (let capability = 0; capability <= last; capability++) {
-    if (!hasCapability(bounding, capability)) dropped.push(capability);
-  }
+  const all = 2 ** (last + 1) - 1;
+  const keeps = bounding.high * 0x1_0000_0000 + bounding.low;
+  if (keeps === all) return;
   program.within('process.capabilities.bounding', () => {
-    if (dropped.length < LOOP_FROM) {
-      for (const capability of dropped) program.call('prctl', [PR.CAPBSET_DROP, capability]);
-      return;
-    }
     const number = program.cell('capability');
     const kept = program.cell('kept');
     const again = program.label('again');
     const next = program.label('next');
-    program.set(kept, bounding.high * 0x1_0000_0000 + bounding.low);
+    program.set(kept, keeps);
     program.place(again);
     program.jumpIf(valueIn(kept), '&', 1, next);
     program.call('prctl', [PR.CAPBSET_DROP, valueIn(number)], { note: 'what is not in the config' });
@@ -121,6 +113,7 @@ function planAmbient(
 ): void {
   program.within('process.capabilities.ambient', () => {
     program.call('prctl', [PR.CAP_AMBIENT, PR_CAP_AMBIENT.CLEAR_ALL]);
+    if (ambient.low === 0 && ambient.high === 0) return;
     for (let capability = 0; capability <= last; capability++) {
       if (!hasCapability(ambient, capability)) continue;
       // The kernel would refuse (capabilities(7)). Default configs of older tools ask for it: no reason to warn each time.
