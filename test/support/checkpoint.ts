@@ -8,13 +8,15 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Bundle,
   findCommand,
   isRoot,
+  privateWorld,
   type Runtime,
+  runtimes,
   type Session,
   session,
   type TestSpec,
@@ -36,6 +38,16 @@ export function criuSkip(): string | false {
   if (status === 0) return false;
   const why = /Error.*/.exec(stderr + stdout)?.[0] ?? 'fails';
   return `criu check: ${why}; ${VM}`;
+}
+
+/** What a file of tests of one runtime is made of: they are skipped where nothing can be saved. */
+export function checkpointTests(): {
+  runtime: Runtime;
+  it: (name: string, body: (t: TestContext) => void | Promise<void>) => void;
+} {
+  const skip = criuSkip() || privateWorld({ cgroups: 'v2' }).skip;
+  const [runtime] = (skip ? [{ name: 'runts', command: [] }] : runtimes()) as [Runtime];
+  return { runtime, it: (name, body) => void test(name, { skip }, body) };
 }
 
 /** Counts in /tmp/count. */

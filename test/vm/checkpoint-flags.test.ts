@@ -9,33 +9,22 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { securityModules } from '../../src/linux/security.ts';
-import {
-  hasCommand,
-  privateWorld,
-  type Runtime,
-  runtimes,
-  session,
-  temporaryFolder,
-  uniqueId,
-} from '../harness/index.ts';
+import { hasCommand, session, temporaryFolder, uniqueId } from '../harness/index.ts';
 import {
   COUNT,
+  checkpointTests,
   copyProgram,
   counter,
   countOf,
   countsBeyond,
-  criuSkip,
   goesOn,
   save,
 } from '../support/checkpoint.ts';
 
-const skip = criuSkip() || privateWorld({ cgroups: 'v2' }).skip;
-const [runtime] = (skip ? [{ name: 'runts', command: [] }] : runtimes()) as [Runtime];
-const it = (name: string, body: (t: TestContext) => void | Promise<void>): void =>
-  void test(name, { skip }, body);
+const { runtime, it } = checkpointTests();
 
 it('what CRIU has a flag for, and what it says without', async (t) => {
   const s = session(t, runtime);

@@ -17,21 +17,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import {
-  type Bundle,
-  privateWorld,
-  type Runtime,
-  runtimes,
-  session,
-  temporaryFolder,
-} from '../harness/index.ts';
-import { COUNT, counter, countOf, countsBeyond, criuSkip, goesOn } from '../support/checkpoint.ts';
+import { type Bundle, session, temporaryFolder } from '../harness/index.ts';
+import { COUNT, checkpointTests, counter, countOf, countsBeyond, goesOn } from '../support/checkpoint.ts';
 
-const skip = criuSkip() || privateWorld({ cgroups: 'v2' }).skip;
-const [runtime] = (skip ? [{ name: 'runts', command: [] }] : runtimes()) as [Runtime];
-const it = (name: string, body: (t: TestContext) => void | Promise<void>): void =>
-  void test(name, { skip }, body);
+const { runtime, it } = checkpointTests();
 const MB = 1 << 20;
 
 it('--pre-dump and --parent-path: only what has changed is saved last', async (t) => {

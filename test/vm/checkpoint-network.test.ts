@@ -10,31 +10,21 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type Bundle,
-  privateWorld,
-  type Runtime,
-  runtimes,
-  session,
-  temporaryFolder,
-} from '../harness/index.ts';
+import { type Bundle, session, temporaryFolder } from '../harness/index.ts';
 import {
   COUNT,
+  checkpointTests,
   copyProgram,
   counter,
   countOf,
   countsBeyond,
-  criuSkip,
   goesOn,
   save,
 } from '../support/checkpoint.ts';
 
-const skip = criuSkip() || privateWorld({ cgroups: 'v2' }).skip;
-const [runtime] = (skip ? [{ name: 'runts', command: [] }] : runtimes()) as [Runtime];
-const it = (name: string, body: (t: TestContext) => void | Promise<void>): void =>
-  void test(name, { skip }, body);
+const { runtime, it } = checkpointTests();
 
 /** Waits until it is so; the test fails otherwise. */
 async function until(what: string, isSo: () => boolean): Promise<void> {
