@@ -54,8 +54,9 @@ async function pinNamespaces(): Promise<string> {
     const { status, stderr } = spawnSync(file!, args, { encoding: 'utf8' });
     if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}`);
   }
-  // A pid namespace is there as long as its first process, which ends with this one: its input does.
-  const script = 'read -r pid rest </proc/self/stat; echo $pid; exec cat';
+  // A pid namespace is there as long as its first process, which ends with this one: its input does. What a container
+  // leaves to it when it is killed is for the shell to wait for, beside cat: not a zombie for ever.
+  const script = 'read -r pid rest </proc/self/stat; echo $pid; cat; exit';
   const keeper = spawn('unshare', ['--pid', '--fork', 'sh', '-c', script], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
