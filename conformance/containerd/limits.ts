@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Case, call, ok, Skip, waitFor } from '../engines/engine.ts';
 import {
@@ -309,9 +309,17 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
         again,
         `${id}-image`,
       ]);
-      const restore = spawn(file, args, { stdio: 'ignore' });
+      const said = join(box.setting.folder, `${again}.log`);
+      const log = openSync(said, 'w');
+      const restore = spawn(file, args, { stdio: ['ignore', log, log] });
+      closeSync(log);
+      const ended = () => / Z /.test(readFileSync(`/proc/${restore.pid}/stat`, 'latin1'));
       try {
-        waitFor('it counts on', () => count(again) > before);
+        waitFor('it counts on', () => {
+          if (count(again) > before) return true;
+          if (ended()) throw new Error(`ctr containers restore: ${readFileSync(said, 'utf8')}`);
+          return false;
+        });
         ctrOk(box, ['tasks', 'kill', '--signal', 'KILL', again]);
       } finally {
         restore.kill('SIGKILL');

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { closeSync, openSync, readlinkSync, rmdirSync } from '#files';
+import { closeSync, openSync, readlinkSync, realpathSync, rmdirSync } from '#files';
 import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
 import { syscall, trySyscall } from '../../ffi/local.ts';
 import { utf8 } from '../../ffi/text.ts';
@@ -160,8 +160,9 @@ async function carryOn(creation: Creation, restore: Restore, limits: readonly Ho
   if (flags.workPath !== undefined) makeFolder(flags.workPath);
   ready();
   // As CRIU's own mount namespace has them: it works in there, and could mount nothing in another's folder.
-  const images = openFolder(`/proc/${pid}/root${flags.imagePath}`);
-  const work = flags.workPath === undefined ? undefined : openFolder(`/proc/${pid}/root${flags.workPath}`);
+  const openThere = (path: string): number => openFolder(`/proc/${pid}/root${withoutLinks(path)}`);
+  const images = openThere(flags.imagePath);
+  const work = flags.workPath === undefined ? undefined : openThere(flags.workPath);
   let criu: Criu | undefined;
   try {
     criu = await begin();
@@ -177,6 +178,15 @@ async function carryOn(creation: Creation, restore: Restore, limits: readonly Ho
   }
   // Its mount went with CRIU's namespace.
   rmdirSync(restore.place);
+}
+
+/** An absolute link on the way would lead to this process's root, not to CRIU's: containerd's work folder has one. */
+function withoutLinks(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // opening it tells why
+  }
 }
 
 interface Surroundings {
