@@ -1,5 +1,5 @@
 /**
- * The executor's ABI, version 2: the one place where it is documented.
+ * The executor's ABI, version 3: the one place where it is documented.
  *
  * abi.h is the same for C; abi.test.ts compares every number of the two, and the structures in abi.h are tied to the
  * offsets by static assertions.
@@ -23,7 +23,9 @@
  * ## The tape
  *
  * A {@link HEADER}, `opCount` operations ({@link OP}), then data up to `tapeSize`. Little endian throughout. Cells
- * are the executor's only memory that a program can write, besides what it maps itself.
+ * are the executor's only memory that a program can write, besides what it maps itself. Their first {@link STACK_SIZE}
+ * bytes are its stack: the kernel's, which holds the arguments and the environment, is unmapped before the first
+ * operation, and with it what proc_pid_cmdline(5) tells. argv[0] becomes the process's name.
  *
  * The executor validates the whole tape before it performs the first operation. A tape that breaks a rule is refused:
  * a REFUSED message with the operation's index and a {@link REASON}, and exit status {@link EXIT.REFUSED}. When the
@@ -35,7 +37,10 @@
 /** `RTAP`, little endian. */
 export const MAGIC = 0x50415452;
 
-export const VERSION = 2;
+export const VERSION = 3;
+
+/** Bytes at the beginning of the cells that no operation can name. */
+export const STACK_SIZE = 512;
 
 /** ELF e_machine of the executor, which the tape must name. */
 export const MACHINE = { X64: 62, ARM64: 183 } as const;
@@ -72,7 +77,7 @@ export const HEADER = {
   DATA_OFFSET: 12,
   /** u32: header, operations and data; must be phdr[1].p_filesz. */
   TAPE_SIZE: 16,
-  /** u32: a multiple of 8, at least 8; must be phdr[2].p_memsz. */
+  /** u32: a multiple of 8, more than {@link STACK_SIZE}; must be phdr[2].p_memsz. */
   CELLS_SIZE: 20,
   /** i32: the descriptor that messages go to. */
   REPORT_FD: 24,
@@ -134,9 +139,9 @@ export const ARG = {
   IMMEDIATE: 0,
   /** The address of the tape's byte `arg`, dataOffset <= arg <= tapeSize. */
   DATA: 1,
-  /** The address of the cells' byte `arg`, 0 <= arg < cellsSize. */
+  /** The address of the cells' byte `arg`, {@link STACK_SIZE} <= arg < cellsSize. */
   CELL: 2,
-  /** The 64-bit word at the cells' byte `arg`, a multiple of 8, 0 <= arg < cellsSize. */
+  /** The 64-bit word at the cells' byte `arg`, a multiple of 8, {@link STACK_SIZE} <= arg < cellsSize. */
   VALUE: 3,
 } as const;
 
@@ -186,7 +191,7 @@ export const REASON = {
   MACHINE: 3,
   /** tapeSize is not what the image says: truncated, or trailing bytes. */
   TAPE_SIZE: 4,
-  /** cellsSize is not what the image says, not a multiple of 8, or 0. */
+  /** cellsSize is not what the image says, not a multiple of 8, or leaves nothing beside the stack. */
   CELLS_SIZE: 5,
   /** No operations, or dataOffset isn't right behind them, or that is beyond the tape. */
   LAYOUT: 6,
@@ -200,11 +205,11 @@ export const REASON = {
   ARG_KINDS: 10,
   /** A data address outside the data, or a wide immediate that is not in it or not aligned. */
   DATA: 11,
-  /** A cell address outside the cells. */
+  /** A cell address outside the cells, or on the stack. */
   CELL: 12,
-  /** A cell's value outside the cells, or not aligned. */
+  /** A cell's value outside the cells, on the stack, or not aligned. */
   VALUE: 13,
-  /** A store outside the cells or not aligned, or a SET without one. */
+  /** A store outside the cells, on the stack or not aligned, or a SET without one. */
   STORE: 14,
   /** A jump, or an error policy, to no operation. */
   TARGET: 15,

@@ -17,6 +17,7 @@ import {
   MAGIC,
   OP,
   REASON,
+  STACK_SIZE,
   VERSION,
 } from './abi.ts';
 import { type Machine, SYSCALLS, type SyscallName } from './syscalls.ts';
@@ -159,7 +160,8 @@ export function validateTape(bytes: Uint8Array, cellsSize: number, machine: Mach
   if (view.getUint16(HEADER.MACHINE, true) !== eMachine) return header(REASON.MACHINE);
   if (view.getUint32(HEADER.TAPE_SIZE, true) !== bytes.length) return header(REASON.TAPE_SIZE);
   const declared = view.getUint32(HEADER.CELLS_SIZE, true);
-  if (declared !== cellsSize || declared === 0 || declared % 8 !== 0) return header(REASON.CELLS_SIZE);
+  if (declared !== cellsSize || declared <= STACK_SIZE || declared % 8 !== 0)
+    return header(REASON.CELLS_SIZE);
   const opCount = view.getUint32(HEADER.OP_COUNT, true);
   const dataOffset = view.getUint32(HEADER.DATA_OFFSET, true);
   if (opCount === 0 || dataOffset !== HEADER.SIZE + opCount * OP.SIZE || dataOffset > bytes.length)
@@ -179,6 +181,11 @@ export function validateTape(bytes: Uint8Array, cellsSize: number, machine: Mach
     (kind === KIND.JUMP && nr === CONDITION.ALWAYS) ||
     (kind === KIND.SYSCALL && nr === SYSCALLS.exit_group[machine]);
   return ends ? undefined : { index: opCount - 1, reason: REASON.END };
+}
+
+/** Whether there is a 64-bit word at an offset of the cells. */
+function isWord(offset: number, cellsSize: number): boolean {
+  return offset >= STACK_SIZE && offset + 8 <= cellsSize && offset % 8 === 0;
 }
 
 /** The highest `nr` of each kind. */
@@ -205,13 +212,13 @@ function validateOp(
       if (arg < bounds.dataOffset || arg + 8 > bounds.tapeSize || arg % 8 !== 0) return REASON.DATA;
     }
     if (argKind === ARG.DATA && (arg < bounds.dataOffset || arg > bounds.tapeSize)) return REASON.DATA;
-    if (argKind === ARG.CELL && arg >= bounds.cellsSize) return REASON.CELL;
-    if (argKind === ARG.VALUE && (arg + 8 > bounds.cellsSize || arg % 8 !== 0)) return REASON.VALUE;
+    if (argKind === ARG.CELL && (arg < STACK_SIZE || arg >= bounds.cellsSize)) return REASON.CELL;
+    if (argKind === ARG.VALUE && !isWord(arg, bounds.cellsSize)) return REASON.VALUE;
   }
   const store = view.getUint32(at + OP.STORE, true);
   if (store === 0) {
     if (kind === KIND.SET) return REASON.STORE;
-  } else if ((store - 1) % 8 !== 0 || store - 1 + 8 > bounds.cellsSize) {
+  } else if (!isWord(store - 1, bounds.cellsSize)) {
     return REASON.STORE;
   }
   const tolerates = view.getBigUint64(at + OP.ERRNOS, true) !== 0n;

@@ -9,7 +9,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EXIT, HEADER, IMAGE, INDEX_HEADER, KIND, OP, REASON } from './abi.ts';
+import { EXIT, HEADER, IMAGE, INDEX_HEADER, KIND, OP, REASON, STACK_SIZE } from './abi.ts';
 import { decodeTape, reasonName, validateTape } from './decode.ts';
 import { Program, valueIn } from './program.ts';
 import { assemble, image } from './tape.ts';
@@ -88,7 +88,7 @@ const BREAKS: Break[] = [
     REASON.TAPE_SIZE,
     (_, tape) => ({ ...tape, bytes: Buffer.concat([tape.bytes, Buffer.alloc(8)]) }),
   ],
-  ['cells size of another image', INDEX_HEADER, REASON.CELLS_SIZE, u32(HEADER.CELLS_SIZE, 24)],
+  ['cells size of another image', INDEX_HEADER, REASON.CELLS_SIZE, u32(HEADER.CELLS_SIZE, STACK_SIZE + 24)],
   [
     'no cells',
     INDEX_HEADER,
@@ -99,12 +99,21 @@ const BREAKS: Break[] = [
     },
   ],
   [
+    'no cells beside the stack',
+    INDEX_HEADER,
+    REASON.CELLS_SIZE,
+    (view, tape) => {
+      view.setUint32(HEADER.CELLS_SIZE, STACK_SIZE, true);
+      return { ...tape, cellsSize: STACK_SIZE };
+    },
+  ],
+  [
     'cells that are no multiple of 8',
     INDEX_HEADER,
     REASON.CELLS_SIZE,
     (view, tape) => {
-      view.setUint32(HEADER.CELLS_SIZE, 20, true);
-      return { ...tape, cellsSize: 20 };
+      view.setUint32(HEADER.CELLS_SIZE, STACK_SIZE + 20, true);
+      return { ...tape, cellsSize: STACK_SIZE + 20 };
     },
   ],
   [
@@ -158,13 +167,16 @@ const BREAKS: Break[] = [
   ['data address in the operations', 1, REASON.DATA, argument(1, BigInt(DATA_OFFSET - 1))],
   ['data address beyond the tape', 1, REASON.DATA, argument(1, 0x10000n)],
   ['negative data address', 1, REASON.DATA, argument(1, -1n)],
-  ['cell address beyond the cells', 1, REASON.CELL, argument(2, 16n)],
+  ['cell address beyond the cells', 1, REASON.CELL, argument(2, BigInt(STACK_SIZE + 16))],
+  ['cell address on the stack', 1, REASON.CELL, argument(2, BigInt(STACK_SIZE - 1))],
   ['negative cell address', 1, REASON.CELL, argument(2, -8n)],
-  ['value beyond the cells', 1, REASON.VALUE, argument(3, 16n)],
-  ['value across words', 1, REASON.VALUE, argument(3, 4n)],
+  ['value beyond the cells', 1, REASON.VALUE, argument(3, BigInt(STACK_SIZE + 16))],
+  ['value on the stack', 1, REASON.VALUE, argument(3, BigInt(STACK_SIZE - 8))],
+  ['value across words', 1, REASON.VALUE, argument(3, BigInt(STACK_SIZE + 4))],
   ['negative value', 1, REASON.VALUE, argument(3, -8n)],
-  ['store beyond the cells', 0, REASON.STORE, u32(field(0, OP.STORE), 17)],
-  ['store across words', 0, REASON.STORE, u32(field(0, OP.STORE), 2)],
+  ['store beyond the cells', 0, REASON.STORE, u32(field(0, OP.STORE), STACK_SIZE + 17)],
+  ['store on the stack', 0, REASON.STORE, u32(field(0, OP.STORE), STACK_SIZE - 7)],
+  ['store across words', 0, REASON.STORE, u32(field(0, OP.STORE), STACK_SIZE + 2)],
   ['store at the end of memory', 0, REASON.STORE, u32(field(0, OP.STORE), 0xffffffff)],
   ['SET without a store', 1, REASON.STORE, u32(field(1, OP.STORE), 0)],
   ['error policy to no operation', 0, REASON.TARGET, u32(field(0, OP.TARGET), 4)],

@@ -2,7 +2,8 @@
  * The executor: performs the tape that is mapped behind it. abi.ts documents the format and every rule.
  *
  * It runs as the first process of a container, so it holds nothing: no policy, no libc, no variables, no writable
- * code, no memory but its stack and the tape's cells. It validates the whole tape before it performs any of it.
+ * code, no memory but the cells, whose beginning is its stack. It validates the whole tape before it performs any of
+ * it.
  */
 #include "abi.h"
 
@@ -12,9 +13,11 @@
 #define CELL(offset) (*AT(RTAP_IMAGE_CELLS_BASE + (offset), i64))
 /* A size that the assembler patched into this program's own headers. */
 #define PATCHED(offset) (*AT(RTAP_IMAGE_TEXT_BASE + (offset), const u64))
+#define QUOTED(number) #number
+#define TEXT(number) QUOTED(number)
 
 #if defined(__x86_64__)
-enum { MACHINE = RTAP_MACHINE_X64, WRITEV = 20, EXIT_GROUP = 231 };
+enum { MACHINE = RTAP_MACHINE_X64, WRITEV = 20, EXIT_GROUP = 231, MUNMAP = 11, PRCTL = 157 };
 
 static inline i64 call(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
 {
@@ -31,10 +34,13 @@ static inline i64 call(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
 __asm__(".globl _start\n"
 	"_start:\n"
 	"	xor %ebp, %ebp\n"
-	"	and $-16, %rsp\n"
-	"	call run\n");
+	"	mov %rsp, %rdi\n"
+	"	cmpl $" TEXT(RTAP_STACK_SIZE) ", " TEXT(RTAP_IMAGE_TEXT_BASE) " + " TEXT(RTAP_IMAGE_CELLS_MEMSZ) "\n"
+	"	jbe 0f\n"
+	"	mov $" TEXT(RTAP_IMAGE_CELLS_BASE) " + " TEXT(RTAP_STACK_SIZE) ", %esp\n"
+	"0:	call run\n");
 #elif defined(__aarch64__)
-enum { MACHINE = RTAP_MACHINE_ARM64, WRITEV = 66, EXIT_GROUP = 94 };
+enum { MACHINE = RTAP_MACHINE_ARM64, WRITEV = 66, EXIT_GROUP = 94, MUNMAP = 215, PRCTL = 167 };
 
 static inline i64 call(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f)
 {
@@ -49,7 +55,14 @@ __asm__(".globl _start\n"
 	"_start:\n"
 	"	mov x29, xzr\n"
 	"	mov x30, xzr\n"
-	"	b run\n");
+	"	mov x0, sp\n"
+	"	mov x1, " TEXT(RTAP_IMAGE_TEXT_BASE) "\n"
+	"	ldr w1, [x1, " TEXT(RTAP_IMAGE_CELLS_MEMSZ) "]\n"
+	"	cmp w1, " TEXT(RTAP_STACK_SIZE) "\n"
+	"	b.ls 0f\n"
+	"	mov x1, " TEXT(RTAP_IMAGE_CELLS_BASE) "\n"
+	"	add sp, x1, " TEXT(RTAP_STACK_SIZE) "\n"
+	"0:	b run\n");
 #else
 #error "no executor for this architecture"
 #endif
@@ -92,10 +105,32 @@ __attribute__((noinline)) static int report(i32 fd, u32 type, u32 index, i64 a, 
 	return call(WRITEV, fd, (i64)parts, length ? 2 : 1, 0, 0, 0) == (i64)sizeof message + length;
 }
 
+/*
+ * Gives back the stack that the kernel made, with the arguments and the environment: a container that waits to be
+ * started keeps every page of it, and so does every child. Its last bytes are the name of the file that was executed.
+ * What ps(1) can still show is the name, which would be the number of a descriptor.
+ */
+static void leave_stack(const u64 *stack)
+{
+	enum { AT_EXECFN = 31, GRANULE = 0x10000, PR_SET_NAME = 15 };
+	const u64 *word = stack + 1 + *stack + 1;
+	i64 from = (i64)stack & -GRANULE;
+
+	call(PRCTL, PR_SET_NAME, stack[1], 0, 0, 0, 0);
+	while (*word++)
+		;
+	for (; *word; word += 2) {
+		if (*word != AT_EXECFN)
+			continue;
+		call(MUNMAP, from, (i64)word[1] - from + 1, 0, 0, 0, 0);
+		return;
+	}
+}
+
 /* Is there a 64-bit word at this offset of the cells? Their size is a multiple of 8 by then. */
 static inline int is_cell(u64 offset)
 {
-	return offset % 8 == 0 && offset < HEADER->cells_size;
+	return offset % 8 == 0 && offset >= RTAP_STACK_SIZE && offset < HEADER->cells_size;
 }
 
 static u32 check_header(void)
@@ -108,7 +143,8 @@ static u32 check_header(void)
 		return RTAP_REASON_MACHINE;
 	if (h->tape_size != PATCHED(RTAP_IMAGE_TAPE_FILESZ))
 		return RTAP_REASON_TAPE_SIZE;
-	if (h->cells_size != PATCHED(RTAP_IMAGE_CELLS_MEMSZ) || h->cells_size % 8 || !h->cells_size)
+	if (h->cells_size != PATCHED(RTAP_IMAGE_CELLS_MEMSZ) || h->cells_size % 8 ||
+	    h->cells_size <= RTAP_STACK_SIZE)
 		return RTAP_REASON_CELLS_SIZE;
 	if (!h->op_count || h->data_offset != RTAP_HEADER_SIZE + (u64)h->op_count * RTAP_OP_SIZE ||
 	    h->data_offset > h->tape_size)
@@ -148,7 +184,7 @@ static u32 check_op(const struct rtap_op *op)
 				return RTAP_REASON_DATA;
 			break;
 		case RTAP_ARG_CELL:
-			if (arg >= h->cells_size)
+			if (arg < RTAP_STACK_SIZE || arg >= h->cells_size)
 				return RTAP_REASON_CELL;
 			break;
 		case RTAP_ARG_VALUE:
@@ -234,12 +270,13 @@ static int lists(const struct rtap_op *op, u32 errno)
 	return 0;
 }
 
-__attribute__((noreturn, used)) void run(void)
+__attribute__((noreturn, used)) void run(const u64 *stack)
 {
 	u32 failed_index = 0, failed_errno = 0, i = 0, next, tries;
 	i32 fd;
 
 	validate();
+	leave_stack(stack);
 	fd = HEADER->report_fd;
 	for (; i < HEADER->op_count; i = next) {
 		const struct rtap_op *op = &OPS[i];

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { STACK_SIZE } from './abi.ts';
 import type { SyscallArgs, SyscallName } from './syscalls.ts';
 
 /** Zero-initialised memory of the running executor, named for the reader of a plan. */
@@ -17,7 +18,7 @@ export interface Cell {
   readonly size: number;
   /** Its place in the list of its program's cells. */
   readonly index: number;
-  /** Offset in the executor's memory for cells, a multiple of 8. */
+  /** Offset in the executor's memory for cells, a multiple of 8, behind the stack. */
   readonly offset: number;
 }
 
@@ -176,7 +177,7 @@ export function addCell(cells: Cell[], name: string, size: number): Cell {
   const large = size >= LARGE;
   let i = cells.length - 1;
   while (i >= 0 && cells[i]!.size >= LARGE !== large) i--;
-  let offset = i >= 0 ? endOf(cells[i]!) : large ? LARGE_OFFSET : 0;
+  let offset = i >= 0 ? endOf(cells[i]!) : large ? LARGE_OFFSET : STACK_SIZE;
   // Where the others have no room any more, everything follows in the order in which it comes.
   if (large || offset + size > LARGE_OFFSET) offset = Math.max(offset, sizeOfCells(cells));
   const cell: Cell = { kind: 'cell', name, size, index: cells.length, offset };

@@ -45,7 +45,7 @@ export interface SpawnOptions {
   fds: readonly HandedDescriptor[];
   /** Numbers of descriptors that the child gets unchanged. */
   keep?: readonly number[];
-  /** Name of the memfd and argv[0]: what ps(1) shows until the container's own command takes over. */
+  /** Name of the memfd and of the process (15 bytes of it): what ps(1) shows until the container's own command takes over. */
   name?: string;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CONDITION, KIND, MACHINE, MESSAGE, OPERATOR, VERSION } from './abi.ts';
+import { CONDITION, KIND, MACHINE, MESSAGE, OPERATOR, STACK_SIZE, VERSION } from './abi.ts';
 import type { Arg, Cell, Condition, Label, Op, OpOptions, ProgramBuilder, SetOperator } from './program.ts';
 import { addCell, sizeOfCells } from './program.ts';
 import type { Machine, SyscallArgs, SyscallName } from './syscalls.ts';
@@ -159,7 +159,7 @@ export abstract class TapeOperations implements ProgramBuilder {
   }
 
   protected cellsSize(): number {
-    return sizeOfCells(this.cells) || 8;
+    return sizeOfCells(this.cells) || STACK_SIZE + 8;
   }
 
   private conditional(condition: Condition, args: readonly Arg[], target: Label): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RuntsError } from '../src/errors.ts';
-import { HEADER, IMAGE, OP } from './abi.ts';
+import { HEADER, IMAGE, OP, STACK_SIZE } from './abi.ts';
 import { ERRNO } from './constants/index.ts';
 import {
   type DecodedTape,
@@ -37,7 +37,7 @@ test('header', () => {
       const cells = [program.cell('a', 1), program.cell('b', 9), program.cell('c')];
       assert.deepEqual(
         cells.map(({ offset }) => offset),
-        [0, 8, 24],
+        [STACK_SIZE, STACK_SIZE + 8, STACK_SIZE + 24],
       );
     },
     { ...OPTIONS, machine: 'arm64', reportFd: -1 },
@@ -46,8 +46,8 @@ test('header', () => {
   assert.equal(decoded.reportFd, -1);
   assert.equal(decoded.ops.length, 1);
   assert.equal(decoded.dataOffset, HEADER.SIZE + OP.SIZE);
-  assert.equal(decoded.cellsSize, 32);
-  assert.equal(tape.cellsSize, 32);
+  assert.equal(decoded.cellsSize, STACK_SIZE + 32);
+  assert.equal(tape.cellsSize, STACK_SIZE + 32);
 });
 
 test('cells do not overlap, whatever their sizes', () => {
@@ -69,7 +69,7 @@ test('cells do not overlap, whatever their sizes', () => {
 });
 
 test('a program without cells has eight bytes of them, as the executor demands', () => {
-  assert.equal(roundTrip(() => {}).tape.cellsSize, 8);
+  assert.equal(roundTrip(() => {}).tape.cellsSize, STACK_SIZE + 8);
 });
 
 test('system call numbers are the machine’s', () => {
@@ -140,7 +140,7 @@ test('a structure stands once, aligned, with absolute addresses; other bytes as 
   assert.equal(stringAt(tape.bytes, inTape(wordAt(tape.bytes, inTape(word(0)) + 8n))), 'text');
   assert.equal(inTape(word(1)), decoded.ops[3]!.args[1]!.value);
   assert.deepEqual([...tape.bytes.subarray(Number(inTape(word(1))), Number(inTape(word(1))) + 3)], [9, 8, 7]);
-  assert.equal(word(2), BigInt(IMAGE.CELLS_BASE + 8 + 3));
+  assert.equal(word(2), BigInt(IMAGE.CELLS_BASE + STACK_SIZE + 8 + 3));
   assert.equal(word(3), 6n);
   assert.equal(word(4), -2n);
   assert.equal(word(5), -(2n ** 63n));
@@ -278,7 +278,7 @@ test('an image is the executor, the tape behind it, and their sizes in the heade
     assert.deepEqual(file.slice(IMAGE.TAPE_OFFSET), tape.bytes.slice());
     assert.equal(view.getBigUint64(IMAGE.TAPE_FILESZ, true), BigInt(tape.bytes.length));
     assert.equal(view.getBigUint64(IMAGE.TAPE_MEMSZ, true), BigInt(tape.bytes.length));
-    assert.equal(view.getBigUint64(IMAGE.CELLS_MEMSZ, true), 104n);
+    assert.equal(view.getBigUint64(IMAGE.CELLS_MEMSZ, true), BigInt(STACK_SIZE + 104));
     assert.equal(file[IMAGE.TAPE_FILESZ - 1], 1);
     assert.deepEqual([...file.subarray(498, 502)], [1, 1, 0, 0]);
   }

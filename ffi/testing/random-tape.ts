@@ -5,7 +5,7 @@
  */
 
 import fc from 'fast-check';
-import { ARG, ERRNO_ANY, HEADER, KIND, MACHINE, MAGIC, OP, VERSION } from '../abi.ts';
+import { ARG, ERRNO_ANY, HEADER, KIND, MACHINE, MAGIC, OP, STACK_SIZE, VERSION } from '../abi.ts';
 import type { Machine } from '../syscalls.ts';
 import { REPORT_FD } from './harness.ts';
 import type { modelled } from './model.ts';
@@ -88,20 +88,21 @@ export function randomTape(calls: ReturnType<typeof modelled>): fc.Arbitrary<Raw
   const sizes = fc.record({
     opCount: fc.integer({ min: 1, max: 12 }),
     dataSize: fc.integer({ min: 0, max: 5 }).map((words) => 8 * words),
-    cellsSize: fc.integer({ min: 1, max: 5 }).map((words) => 8 * words),
+    cellsSize: fc.integer({ min: 1, max: 5 }).map((words) => STACK_SIZE + 8 * words),
   });
   return sizes.chain(({ opCount, dataSize, cellsSize }) => {
     const dataOffset = HEADER.SIZE + opCount * OP.SIZE;
-    const value = fc
-      .nat(cellsSize / 8 - 1)
-      .map((word) => ({ kind: ARG.VALUE as number, value: BigInt(8 * word) }));
+    const word = fc.nat((cellsSize - STACK_SIZE) / 8 - 1).map((index) => STACK_SIZE + 8 * index);
+    const value = word.map((offset) => ({ kind: ARG.VALUE as number, value: BigInt(offset) }));
     const address: fc.Arbitrary<RawArg> = fc.oneof(
       fc.nat(dataSize).map((offset) => ({ kind: ARG.DATA, value: BigInt(dataOffset + offset) })),
-      fc.nat(cellsSize - 1).map((offset) => ({ kind: ARG.CELL, value: BigInt(offset) })),
+      fc
+        .integer({ min: STACK_SIZE, max: cellsSize - 1 })
+        .map((offset) => ({ kind: ARG.CELL, value: BigInt(offset) })),
     );
     const immediate = interesting.map((number): RawArg => ({ kind: ARG.IMMEDIATE, value: number }));
     const arg = fc.oneof(immediate, value, address);
-    const store = fc.nat(cellsSize / 8 - 1).map((word) => 8 * word + 1);
+    const store = word.map((offset) => offset + 1);
     const base = (kind: number, nr: fc.Arbitrary<number>, args: fc.Arbitrary<readonly RawArg[]>) =>
       fc.record({
         kind: fc.constant(kind),
@@ -262,7 +263,7 @@ function mutate(
     case 'extend':
       return { bytes: Buffer.concat([bytes, Buffer.alloc(1 + (where % 100))]), cellsSize };
     case 'cells':
-      return { bytes, cellsSize: Number(BigInt.asUintN(6, value)) };
+      return { bytes, cellsSize: STACK_SIZE - 16 + Number(BigInt.asUintN(6, value)) };
     case 'byte':
       if (bytes.length > 0) bytes[where % bytes.length] = Number(BigInt.asUintN(8, value));
       return tape;

@@ -151,7 +151,7 @@ export const SPAWN_CHECKS: readonly Check[] = [
   ],
 
   [
-    'no environment and no arguments but the name',
+    'no environment and no arguments, but the name',
     () => {
       const [left, right] = socketPair();
       const image = makeImage((program) => {
@@ -163,7 +163,9 @@ export const SPAWN_CHECKS: readonly Check[] = [
       const pid = spawnExecutor({ image, fds: [{ from: right, to: REPORT }], name: 'box-init' });
       closeSync(right);
       assert.equal(readReport(left)?.type, 'note');
-      assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), 'box-init\0');
+      assert.equal(readFileSync(`/proc/${pid}/comm`, 'latin1'), 'box-init\n');
+      // Its stack is gone.
+      assert.equal(readFileSync(`/proc/${pid}/cmdline`, 'latin1'), '');
       assert.equal(readFileSync(`/proc/${pid}/environ`, 'latin1'), '');
       assert.equal(readlinkSync(`/proc/${pid}/exe`), '/memfd:box-init (deleted)');
       const exe = openSync(`/proc/${pid}/exe`, 'r');
