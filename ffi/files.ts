@@ -317,25 +317,62 @@ function status(
     if (mayLack && result === -ENOENT) return undefined;
     throw new FileError(-result, shown, path === '' ? undefined : path);
   }
-  // struct statx, statx(2): u32 uid at 20, u16 mode at 28, u64 ino at 32, u64 size at 40, s64 and u32 mtime at 112,
-  // u32 rdev and dev, major and minor, from 128
-  const word = (index: number): number => words[index]! >>> 0;
-  const mode = word(7) & 0xffff;
-  const is = (type: number) => (): boolean => (mode & S.IFMT) === type;
-  return {
-    mode,
-    uid: word(5),
-    ino: word(8) + word(9) * 2 ** 32,
-    size: word(10) + word(11) * 2 ** 32,
-    mtimeMs: (words[29]! * 2 ** 32 + word(28)) * 1000 + word(30) / 1e6,
-    rdev: deviceNumber(word(32), word(33)),
-    dev: deviceNumber(word(34), word(35)),
-    isFile: is(S.IFREG),
-    isDirectory: is(S.IFDIR),
-    isSymbolicLink: is(S.IFLNK),
-    isCharacterDevice: is(S.IFCHR),
-    isFIFO: is(S.IFIFO),
-  };
+  return new Status(words);
+}
+
+/** struct statx, statx(2). Of what a file has, a caller wants a field or two. */
+class Status implements Stats {
+  readonly #words: Int32Array;
+
+  constructor(words: Int32Array) {
+    this.#words = words;
+  }
+
+  #word(index: number): number {
+    return this.#words[index]! >>> 0;
+  }
+
+  get mode(): number {
+    return this.#words[7]! & 0xffff;
+  }
+  get uid(): number {
+    return this.#word(5);
+  }
+  get ino(): number {
+    return this.#word(8) + this.#word(9) * 2 ** 32;
+  }
+  get size(): number {
+    return this.#word(10) + this.#word(11) * 2 ** 32;
+  }
+  get mtimeMs(): number {
+    return (this.#words[29]! * 2 ** 32 + this.#word(28)) * 1000 + this.#word(30) / 1e6;
+  }
+  get rdev(): number {
+    return deviceNumber(this.#word(32), this.#word(33));
+  }
+  get dev(): number {
+    return deviceNumber(this.#word(34), this.#word(35));
+  }
+
+  #is(type: number): boolean {
+    return (this.mode & S.IFMT) === type;
+  }
+
+  isFile(): boolean {
+    return this.#is(S.IFREG);
+  }
+  isDirectory(): boolean {
+    return this.#is(S.IFDIR);
+  }
+  isSymbolicLink(): boolean {
+    return this.#is(S.IFLNK);
+  }
+  isCharacterDevice(): boolean {
+    return this.#is(S.IFCHR);
+  }
+  isFIFO(): boolean {
+    return this.#is(S.IFIFO);
+  }
 }
 
 /** As gnu_dev_makedev(3), for the numbers that the kernel gives out: 12 bits of major, 20 of minor. */

@@ -6,10 +6,9 @@
 
 import { closeSync, constants, openSync } from '#files';
 import { TapeWriter } from '#tape-writer';
-import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
+import { O } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { executorFile } from '../../ffi/executor-file.ts';
-import { syscall, trySyscall } from '../../ffi/local.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
 import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
@@ -17,6 +16,7 @@ import { image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hasCloseRange, lastCapability, machine, setgroupsDenied } from '../linux/facts.ts';
+import { openInRoot, withRoot } from '../linux/in-root.ts';
 import { readRegular } from '../linux/regular-file.ts';
 import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
@@ -235,29 +235,17 @@ function needsHome(process: Process): boolean {
 
 /** The text of a file of the container, resolved inside its root; undefined when it can't be read. */
 function containerFile(state: ContainerState, path: string): string | undefined {
-  const root = trySyscall('openat', [
-    AT.FDCWD,
-    `/proc/${state.init?.pid}/root`,
-    O.PATH | O.DIRECTORY | O.CLOEXEC,
-  ]);
-  if (root < 0) return undefined;
-  try {
-    const how = new BigUint64Array([
-      BigInt(O.RDONLY | O.CLOEXEC | O.NONBLOCK),
-      0n,
-      BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS),
-    ]);
-    const fd = syscall('openat2', [root, path, how, how.byteLength]);
+  return withRoot(`/proc/${state.init?.pid}/root`, (root) => {
+    const fd = openInRoot(root, path, O.RDONLY | O.NONBLOCK);
+    if (fd < 0) return undefined;
     try {
       return readRegular(fd);
+    } catch {
+      return undefined;
     } finally {
       closeSync(fd);
     }
-  } catch {
-    return undefined;
-  } finally {
-    closeSync(root);
-  }
+  });
 }
 
 function killQuietly(pid: number): void {

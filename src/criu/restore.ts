@@ -6,8 +6,8 @@
  */
 
 import { closeSync, openSync, readlinkSync, realpathSync, rmdirSync } from '#files';
-import { AT, O, RESOLVE } from '../../ffi/constants/index.ts';
-import { syscall, trySyscall } from '../../ffi/local.ts';
+import { AT, O } from '../../ffi/constants/index.ts';
+import { syscall } from '../../ffi/local.ts';
 import { utf8 } from '../../ffi/text.ts';
 import { enterCgroup } from '../cgroup/processes.ts';
 import { errnoText } from '../cli/present.ts';
@@ -16,6 +16,7 @@ import { type Created, type Creation, carryOut, perform, type Step } from '../co
 import type { Prepared } from '../container/prepare.ts';
 import { identify } from '../container/process.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { openInRoot, withRoot } from '../linux/in-root.ts';
 import { sendDescriptors } from '../linux/socket.ts';
 import { log } from '../log.ts';
 import { planCgroup } from '../plan/cgroup.ts';
@@ -259,25 +260,17 @@ function joined(
 
 /** Where a path of the container leads, as the kernel sees it in the root; itself where that is nowhere. */
 function resolveIn(rootfs: string, path: string): string {
-  const root = trySyscall('openat', [AT.FDCWD, rootfs, O.PATH | O.DIRECTORY | O.CLOEXEC, 0]);
-  if (root < 0) return path;
-  try {
-    const how = new BigUint64Array([
-      BigInt(O.PATH | O.CLOEXEC),
-      0n,
-      BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS),
-    ]);
-    const fd = trySyscall('openat2', [root, path.replace(/^\/+/, '') || '.', how, how.byteLength]);
-    if (fd < 0) return path;
+  const inside = withRoot(rootfs, (root) => {
+    const fd = openInRoot(root, path, O.PATH);
+    if (fd < 0) return undefined;
     try {
       const found = readlinkSync(`/proc/self/fd/${fd}`);
-      return found.startsWith(`${rootfs}/`) ? found.slice(rootfs.length) : path;
+      return found.startsWith(`${rootfs}/`) ? found.slice(rootfs.length) : undefined;
     } finally {
       closeSync(fd);
     }
-  } finally {
-    closeSync(root);
-  }
+  });
+  return inside ?? path;
 }
 
 async function requestRestore(

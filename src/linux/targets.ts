@@ -8,8 +8,10 @@
  * @module
  */
 
-import { lstatSync, readlinkSync } from '#files';
-import { dirname, join } from '../paths.ts';
+import { closeSync, lstatSync, readlinkSync } from '#files';
+import { ERRNO, O, RESOLVE } from '../../ffi/constants/index.ts';
+import { dirname } from '../paths.ts';
+import { openInRoot, withRoot } from './in-root.ts';
 
 /** As many symlinks as the kernel follows in a path, path_resolution(7). */
 const MAX_LINKS = 40;
@@ -25,12 +27,22 @@ const COVERED = /^\/*(proc|dev|sys)(\/|$)/;
  */
 export function missingTargets(rootfs: string, paths: readonly string[]): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const path of paths) {
-    if (COVERED.test(path)) continue;
-    const target = missingTarget(rootfs, path);
-    if (target !== undefined) found.set(path, target);
-  }
+  const uncovered = paths.filter((path) => !COVERED.test(path));
+  if (uncovered.length === 0) return found;
+  withRoot(rootfs, (root) => {
+    for (const path of uncovered) {
+      const target = mayHaveSymlink(root, path) ? missingTarget(rootfs, path) : undefined;
+      if (target !== undefined) found.set(path, target);
+    }
+  });
   return found;
+}
+
+/** Whether there may be a symlink on the way: the kernel's answer to the whole path, which spares most of them the walk. */
+function mayHaveSymlink(root: number, path: string): boolean {
+  const fd = openInRoot(root, path, O.PATH, RESOLVE.NO_SYMLINKS);
+  if (fd >= 0) closeSync(fd);
+  return fd < 0 && fd !== -ERRNO.ENOENT;
 }
 
 /** Follows a path as in a root of its own. Gives undefined when it exists, or when no symlink is on the way. */
@@ -44,7 +56,7 @@ function missingTarget(rootfs: string, path: string): string | undefined {
       at = dirname(at);
       continue;
     }
-    const next = join(at, name);
+    const next = at === '/' ? `/${name}` : `${at}/${name}`;
     const link = missing ? null : linkAt(rootfs + next);
     if (link === undefined) missing = true;
     if (typeof link !== 'string') {

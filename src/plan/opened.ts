@@ -12,8 +12,17 @@ import { normalize } from '../paths.ts';
 /** sizeof(struct open_how), openat2(2). */
 export const OPEN_HOW_SIZE = 24;
 
+/** The last answer: a mount's destination is asked for by one check after the other. */
+let last = { path: '/', relative: '.' };
+
 /** Lexically cleaned, without the leading slash; `.` for the root itself. */
 export function relativeToRoot(path: string): string {
+  if (path === last.path || path === last.relative) return last.relative;
+  last = { path, relative: cleaned(path) };
+  return last.relative;
+}
+
+function cleaned(path: string): string {
   const clean = normalize(path[0] === '/' ? path : `/${path}`);
   const end = clean.length - (clean.endsWith('/') ? 1 : 0);
   return end <= 1 && clean.length <= 1 ? '.' : clean.slice(1, end);

@@ -23,6 +23,7 @@ export const mountChecks: readonly Check[] = [
     reads: ['mounts'],
     check({ mounts = [] }, report) {
       mounts.forEach(({ uidMappings, gidMappings }, i) => {
+        if (uidMappings === undefined && gidMappings === undefined) return;
         const path = `mounts[${i}]`;
         // mount_setattr(2) takes both from one user namespace.
         for (const [given, other, name] of [
