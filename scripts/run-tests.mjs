@@ -3,17 +3,14 @@
  * Runs test files and reports: `node --import tsx scripts/run-tests.mjs [--check] FILE...`.
  *
  * Prints a line a file when it ends, then the failures, why tests were skipped, and the totals as the very last line.
- * `--check` counts the checks of check.mjs in. `--lines` prints outcomes as lines of JSON instead, for the run that
- * has this one in the test VM.
+ * `--check` counts the checks of check.mjs in.
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { runChecks } from './check.mjs';
-import { root } from './lib.mjs';
 import { eachOf, runJob } from './test-jobs.mjs';
 import { lineOf, Report, runFile } from './test-outcomes.mjs';
+import { needsVm, vmJobs } from './test-vm.mjs';
 
 /** @typedef {import('./test-outcomes.mjs').Emit} Emit */
 
@@ -53,7 +50,8 @@ function finish(file, seconds) {
 function record(outcome) {
   report.add(outcome);
   if (outcome.kind === 'end') finish(outcome.file, outcome.text);
-  else pending.set(outcome.file, [...(pending.get(outcome.file) ?? []), outcome]);
+  else if (outcome.kind !== 'output' || outcome.text !== '')
+    pending.set(outcome.file, [...(pending.get(outcome.file) ?? []), outcome]);
 }
 
 /** @param {string} file @returns {import('./test-jobs.mjs').Job} */
@@ -61,20 +59,15 @@ function jobOf(file) {
   return { name: file, run: (emit, signal) => runFile(file, emit, signal) };
 }
 
-/** Whether a file starts machines itself. @param {string} file */
-function startsVm(file) {
-  return /\brunInVm\b/.test(readFileSync(join(root, file), 'utf8'));
+/** One after the other, as a machine is busy with all of a processor. @param {readonly string[]} files */
+async function runVmFiles(files) {
+  if (files.length === 0) return;
+  const perform = (/** @type {import('./test-jobs.mjs').Job} */ job) => runJob(job, record);
+  await eachOf(await vmJobs(files, jobOf, perform), 1, perform);
 }
 
 const args = process.argv.slice(2);
 const given = args.filter((argument) => !argument.startsWith('--'));
-
-if (args.includes('--lines')) {
-  /** @type {Emit} */
-  const write = (outcome) => print(JSON.stringify(outcome));
-  await eachOf(given.map(jobOf), AT_A_TIME, (job) => runJob(job, write));
-  process.exit(0);
-}
 
 async function checks() {
   for (const { name, ok, output } of await runChecks()) {
@@ -88,12 +81,11 @@ if (args.includes('--check')) await checks();
 const place = (/** @type {string} */ file) =>
   LONG.findIndex((start) => file.startsWith(start)) + 1 || LONG.length + 1;
 const files = given.sort((a, b) => place(a) - place(b));
-const needVm = files.filter(startsVm);
-const others = files.filter((file) => !needVm.includes(file));
+const others = files.filter((file) => !needsVm(file));
 await Promise.all([
   eachOf(others.map(jobOf), AT_A_TIME, (job) => runJob(job, record)),
-  eachOf(needVm.map(jobOf), 1, (job) => runJob(job, record)),
+  runVmFiles(files.filter(needsVm)),
 ]);
-for (const file of pending.keys()) finish(file, '?');
+for (const file of pending.keys()) finish(file, '');
 print(report.text());
 process.exit(report.totals.fail > 0 || report.totals.pass === 0 ? 1 : 0);

@@ -117,7 +117,7 @@ export class Report {
   }
 }
 
-/** What one file's line says. @param {readonly Outcome[]} outcomes @param {string} file @param {string} seconds */
+/** What one file's line says. @param {readonly Outcome[]} outcomes @param {string} file @param {string} seconds empty when unknown */
 export function lineOf(file, outcomes, seconds) {
   const number = (/** @type {Outcome['kind']} */ kind) => outcomes.filter((one) => one.kind === kind).length;
   const failed = number('fail');

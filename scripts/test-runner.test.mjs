@@ -23,8 +23,11 @@ function fileOf(t, text) {
 /** What a run of a file says, without its end; in a process that is not itself a test's. @param {string} file */
 function outcomesOf(file) {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const argv = ['--import', 'tsx', 'scripts/run-tests.mjs', '--lines', file];
-  const { stdout } = spawnSync(process.execPath, argv, { cwd: root, env, encoding: 'utf8' });
+  const { stdout } = spawnSync(process.execPath, ['scripts/test-lines.mjs', file], {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+  });
   /** @type {Outcome[]} */
   const outcomes = stdout
     .trim()

@@ -8,6 +8,7 @@ export { type Bundle, type BundleOptions, tempBundle } from './bundle.ts';
 export { baseConfig, type TestSpec } from './config.ts';
 export { buildPrograms, type Programs } from './engines.ts';
 export { assertNothingLeft, type Snapshot, snapshot } from './leftovers.ts';
+export { SLOWNESS } from './patience.ts';
 export { findCommand, hasCommand, isRoot, missing, skipUnlessRoot } from './requirements.ts';
 export { makeRootfs, sharedRootfs } from './rootfs.ts';
 export { type Runtime, runtimes } from './runtimes.ts';

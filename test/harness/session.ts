@@ -12,6 +12,7 @@ import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bundle } from './bundle.ts';
 import { assertNothingLeft, snapshot } from './leftovers.ts';
+import { SLOWNESS } from './patience.ts';
 import type { Runtime } from './runtimes.ts';
 import { atEnd, temporaryFolder, uniqueId } from './temporary.ts';
 
@@ -111,7 +112,7 @@ export function session(t: TestContext, runtime: Runtime): Session {
       input: options.input ?? '',
       cwd: options.cwd,
       env: environment(options),
-      timeout: options.timeoutMs ?? 30_000,
+      timeout: (options.timeoutMs ?? 30_000) * SLOWNESS,
       killSignal: 'SIGKILL',
       maxBuffer: 1 << 28,
       encoding: 'utf8',
@@ -139,7 +140,7 @@ export function session(t: TestContext, runtime: Runtime): Session {
       stdio: ['ignore', stdout, stderr],
       cwd: options.cwd,
       env: environment(options),
-      timeout: options.timeoutMs ?? 30_000,
+      timeout: (options.timeoutMs ?? 30_000) * SLOWNESS,
       killSignal: 'SIGKILL',
     });
     closeSync(stdout);
@@ -151,7 +152,7 @@ export function session(t: TestContext, runtime: Runtime): Session {
     };
     const untilPrinted = (text: string): string => {
       const pause = new Int32Array(new SharedArrayBuffer(4));
-      for (let i = 0; i < 500 && !output().includes(text); i++) Atomics.wait(pause, 0, 0, 20);
+      for (let i = 0; i < 500 * SLOWNESS && !output().includes(text); i++) Atomics.wait(pause, 0, 0, 20);
       return output();
     };
     return { code: status ?? 128 + signalNumber(signal), ...read(), id, output, untilPrinted };
@@ -183,13 +184,13 @@ export function session(t: TestContext, runtime: Runtime): Session {
     state: (id) => JSON.parse(self.ok(['state', id])) as State,
     waitFor: async (id, status) => {
       let now: string = 'unknown';
-      for (let i = 0; i < 200; i++) {
+      for (let i = 0; i < 200 * SLOWNESS; i++) {
         const { code, stdout } = call(['state', id]);
         now = code === 0 ? (JSON.parse(stdout) as State).status : 'gone';
         if (now === status) return;
         await delay(50);
       }
-      assert.equal(now, status, `status of ${id} after 10 seconds`);
+      assert.equal(now, status, `status of ${id} after many looks`);
     },
     end: async () => {
       for (const child of children) child.kill('SIGKILL');

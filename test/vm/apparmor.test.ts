@@ -1,7 +1,7 @@
 /**
  * AppArmor profiles, on a kernel that enforces them.
  *
- *     conformance/vm/run --package apparmor --env TMPDIR=/scratch -- node --import tsx --test test/vm/apparmor.test.ts
+ *     npm test -- test/vm/apparmor.test.ts
  */
 
 import assert from 'node:assert/strict';
@@ -21,16 +21,15 @@ import {
 } from '../harness/index.ts';
 import { failureOf, JSON_LOG } from '../support/errors.ts';
 import { look, lookAt, scriptBundle } from '../support/inside.ts';
+import { IN_VM } from './requirements.ts';
 
 const PROFILE = 'runts-test';
 const OTHER = 'runts-test-other';
 
 function reason(): string | false {
   if (!isRoot) return 'needs root';
-  const vm =
-    'in the VM: conformance/vm/run --package apparmor --env TMPDIR=/scratch -- node --import tsx --test test/vm/*.test.ts';
-  if (!securityModules().apparmor) return `AppArmor is off here; ${vm}`;
-  return !hasCommand('apparmor_parser') && `needs apparmor_parser; ${vm}`;
+  if (!securityModules().apparmor) return `AppArmor is off here; ${IN_VM}`;
+  return !hasCommand('apparmor_parser') && `needs apparmor_parser; ${IN_VM}`;
 }
 
 const skip = reason() || privateWorld().skip;

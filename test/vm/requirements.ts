@@ -7,6 +7,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { isRoot } from '../harness/index.ts';
 
+/** Where the tests of this folder run when QEMU is there. */
+export const IN_VM = 'in the VM: npm test -- test/vm, with QEMU';
+
 /** Why limits can't be set here; false when they can. */
 export function limitsSkip(): string | false {
   if (!isRoot) return 'needs root';
@@ -20,7 +23,7 @@ export function limitsSkip(): string | false {
     (name) => !controllers.split(/\s/).includes(name),
   );
   if (missing.length === 0) return false;
-  return `cgroup v2 lacks ${missing.join(', ')} here; in the VM: conformance/vm/run --env TMPDIR=/scratch -- node --import tsx --test test/vm/*.test.ts`;
+  return `cgroup v2 lacks ${missing.join(', ')} here; ${IN_VM}`;
 }
 
 /** Why units can't be made here; false when systemd runs. */
@@ -28,9 +31,7 @@ export function systemdSkip(): string | false {
   const skip = limitsSkip();
   if (skip) return skip;
   const first = readFileSync('/proc/1/comm', 'utf8').trim();
-  return first === 'systemd'
-    ? false
-    : 'systemd does not run here; in the VM: conformance/vm/run --systemd -- …';
+  return first === 'systemd' ? false : `systemd does not run here; ${IN_VM}`;
 }
 
 /** A disk, which throttles can be set for. */

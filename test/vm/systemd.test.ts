@@ -1,7 +1,7 @@
 /**
  * Containers as units of systemd.
  *
- *     conformance/vm/run --systemd --package criu --env TMPDIR=/scratch -- node --import tsx --test test/vm/systemd.test.ts
+ *     npm test -- test/vm/systemd.test.ts
  */
 
 import assert from 'node:assert/strict';
@@ -14,6 +14,7 @@ import {
   type Bundle,
   type Runtime,
   runtimes,
+  SLOWNESS,
   type TestSpec,
   tempBundle,
   temporaryFolder,
@@ -52,7 +53,7 @@ function session(t: TestContext, runtime: Runtime, ...globals: string[]): Sessio
     const argv = [...first, '--root', root, '--systemd-cgroup', ...globals, ...args];
     const paths = ['out', 'err'].map((name) => `${root}/.${name}`);
     const files = paths.map((path) => openSync(path, 'w'));
-    const { status } = spawnSync(file, argv, { stdio: ['ignore', ...files], timeout: 60_000 });
+    const { status } = spawnSync(file, argv, { stdio: ['ignore', ...files], timeout: 60_000 * SLOWNESS });
     for (const fd of files) closeSync(fd);
     const [stdout = '', stderr = ''] = paths.map((path) => readFileSync(path, 'utf8'));
     return { code: status ?? -1, id: args.at(-1) ?? '', stdout, stderr };
