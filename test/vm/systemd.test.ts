@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -366,6 +366,8 @@ for (const runtime of skip ? [{ name: 'runts', command: [] }] : runtimes()) {
   each('the user’s own systemd', async (t) => {
     const directory = '/run/user/0';
     mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // That of a manager that has ended would be taken for the new one's.
+    rmSync(`${directory}/bus`, { force: true });
     const service = `${uniqueId('user')}.service`;
     const env = `XDG_RUNTIME_DIR=${directory}`;
     const start = [
@@ -380,7 +382,7 @@ for (const runtime of skip ? [{ name: 'runts', command: [] }] : runtimes()) {
     ];
     spawnSync('systemd-run', start);
     atEnd(t, 'files', () => void systemctl('stop', service));
-    for (let i = 0; i < 100 && !existsSync(`${directory}/bus`); i++) await delay(100);
+    for (let i = 0; i < 100 * SLOWNESS && !existsSync(`${directory}/bus`); i++) await delay(100);
     process.env.XDG_RUNTIME_DIR = directory;
     const name = uniqueId('box');
     const runts = session(t, runtime, '--rootless', 'true');
