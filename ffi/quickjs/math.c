@@ -51,7 +51,6 @@ LATER_1(tan)
 LATER_1(tanh)
 LATER_2(atan2)
 LATER_2(hypot)
-LATER_2(pow)
 
 int fesetround(int mode) {
   static int (*function)(int);
@@ -96,9 +95,24 @@ long lrint(double x) {
 
 double fmod(double x, double y) {
   static double (*function)(double, double);
-  if (!is_whole(x) && !is_whole(y) && y != 0 && x == (double)(int64_t)x && y == (double)(int64_t)y)
-    return __builtin_copysign((double)((int64_t)x % (int64_t)y), x);
+  if (!is_whole(x) && !is_whole(y) && y != 0 && y == (double)(int64_t)y) {
+    /* What is behind the point is none of an integer's business. The sum is exact: it has no more digits than x. */
+    int64_t whole = (int64_t)x;
+    return __builtin_copysign((double)(whole % (int64_t)y) + (x - (double)whole), x);
+  }
   if (function == NULL) function = (double (*)(double, double))from_library("fmod");
+  return function(x, y);
+}
+
+/* Powers of two are what sizes and masks are written with. */
+double pow(double x, double y) {
+  static double (*function)(double, double);
+  if (x == 2 && y >= -1022 && y <= 1023 && y == (double)(int)y) {
+    uint64_t bits = (uint64_t)((int)y + 1023) << 52;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+  if (function == NULL) function = (double (*)(double, double))from_library("pow");
   return function(x, y);
 }
 

@@ -16,8 +16,8 @@ import { openInRoot, withRoot } from './in-root.ts';
 /** As many symlinks as the kernel follows in a path, path_resolution(7). */
 const MAX_LINKS = 40;
 
-/** File systems that are mounted before anything is made in them: nothing of the image is seen there. */
-const COVERED = /^\/*(proc|dev|sys)(\/|$)/;
+/** The root itself, and file systems that are mounted before anything is made in them: nothing of the image is seen there. */
+const COVERED = /^\/*((proc|dev|sys)(\/|$)|$)/;
 
 /**
  * The real places of those paths that lead through a symlink to something that is missing.

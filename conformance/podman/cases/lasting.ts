@@ -40,7 +40,9 @@ export const lasting: readonly Case<Box>[] = [
   }),
   ...asBoth(
     'healthcheck by systemd’s timer',
-    ({ podman, until }) => {
+    ({ podman, run, until }) => {
+      // The timer's podman is systemd's child, and knows of the runtime by this alone.
+      equal(run('sh', '-c', 'systemctl set-environment "CONTAINERS_CONF=$CONTAINERS_CONF"').code, 0);
       const options = [
         '--health-cmd',
         'test -e /tmp/well',
