@@ -40,9 +40,11 @@ export const lasting: readonly Case<Box>[] = [
   }),
   ...asBoth(
     'healthcheck by systemd’s timer',
-    ({ podman, run, until }) => {
+    ({ podman, rootless, run, until }) => {
       // The timer's podman is systemd's child, and knows of the runtime by this alone.
-      equal(run('sh', '-c', 'systemctl set-environment "CONTAINERS_CONF=$CONTAINERS_CONF"').code, 0);
+      const systemctl = rootless ? 'systemctl --user' : 'systemctl';
+      const told = run('sh', '-c', `${systemctl} set-environment "CONTAINERS_CONF=$CONTAINERS_CONF"`);
+      equal(told.code, 0, told.stderr);
       const options = [
         '--health-cmd',
         'test -e /tmp/well',
