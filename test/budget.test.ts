@@ -123,6 +123,16 @@ for (const runtime of foreign ? [] : runtimes()) {
   });
 }
 
+test('memory of a created container', { skip: world.skip || foreign }, (t) => {
+  const [runtime] = runtimes();
+  const s = session(t, runtime!);
+  const id = uniqueId();
+  assert.equal(s.create(tempBundle(t, { args: ['true'], rootfs: 'shared' }), { id }).code, 0);
+  const rollup = readFileSync(`/proc/${s.state(id).pid}/smaps_rollup`, 'utf8');
+  const kilobytes = Number(/^Pss: +(\d+) kB$/m.exec(rollup)?.[1]);
+  hold(t, 'memory', { created: { kilobytes } }, rollup);
+});
+
 test('modules of each command', { skip: world.skip || foreign }, async (t) => {
   const { command, listing } = await buildInstrumented();
   const s = session(t, { name: 'runts with its modules told', command });

@@ -6,12 +6,10 @@
 
 import { closeSync, constants, openSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { currentMachine } from '../../ffi/engine.ts';
-import { executorFile } from '../../ffi/executor-file.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
-import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { reapExecutor } from '../../ffi/spawn.ts';
+import { spawnProgram } from '../../ffi/spawn-program.ts';
 import { notRunning } from '../errors.ts';
 import { PHASES } from '../hooks/phases.ts';
 import { type HookPhase, runHooks } from '../hooks/run.ts';
@@ -112,11 +110,10 @@ function spawnInside(
       setgroupsDenied: setgroupsDenied(),
       closeRange: hasCloseRange(),
     });
-    const { numbers, fds } = planDescriptors(handed, 0);
-    const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.sync! });
-    const executor = spawnExecutor({
-      image: image(executorFile(), tape),
-      fds: [...pipes.theirs, ...fds],
+    const executor = spawnProgram(program, {
+      handed,
+      report: 'sync',
+      streams: pipes.theirs,
       name: 'runts-hook',
     });
     closeSync(reporter);

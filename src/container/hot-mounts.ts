@@ -6,10 +6,9 @@
 
 import { closeSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { executorFile } from '../../ffi/executor-file.ts';
 import { Program } from '../../ffi/program.ts';
-import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { reapExecutor } from '../../ffi/spawn.ts';
+import { spawnProgram } from '../../ffi/spawn-program.ts';
 import { notRunning, RuntsError } from '../errors.ts';
 import { runtimeFacts } from '../linux/facts.ts';
 import { log } from '../log.ts';
@@ -37,7 +36,7 @@ export async function addMounts(state: ContainerState, mounts: readonly Mount[])
   const plan = planAddMounts(new Program(), options, facts);
   for (const warning of plan.warnings) log.warn(warning);
   try {
-    await perform(state, plan, facts);
+    await perform(state, plan);
   } catch (error) {
     throw await withdrawn(state, mounts, await explained(error, mounts));
   }
@@ -46,7 +45,7 @@ export async function addMounts(state: ContainerState, mounts: readonly Mount[])
 /** Removes what is mounted at the mounts' destinations. Errors as of {@link addMounts}. */
 export async function removeMounts(state: ContainerState, mounts: readonly Mount[]): Promise<void> {
   const { facts, options } = inputs(state, mounts);
-  await perform(state, planRemoveMounts(new Program(), options, facts), facts);
+  await perform(state, planRemoveMounts(new Program(), options, facts));
 }
 
 function inputs(
@@ -72,7 +71,7 @@ async function withdrawn(state: ContainerState, mounts: readonly Mount[], error:
   if (index === undefined || index === '0') return error;
   const { facts, options } = inputs(state, mounts.slice(0, Number(index)));
   try {
-    await perform(state, planRemoveMounts(new Program(), options, facts, true), facts);
+    await perform(state, planRemoveMounts(new Program(), options, facts, true));
     return error;
   } catch (second) {
     const why = second instanceof Error ? second.message : String(second);
@@ -83,7 +82,7 @@ async function withdrawn(state: ContainerState, mounts: readonly Mount[], error:
   }
 }
 
-async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFacts): Promise<void> {
+async function perform(state: ContainerState, plan: HotMountPlan): Promise<void> {
   const handed: Record<string, number> = {};
   const init = state.init === null ? undefined : openProcess(state.init);
   if (init === undefined) throw notRunning();
@@ -99,9 +98,7 @@ async function perform(state: ContainerState, plan: HotMountPlan, facts: HostFac
     openCgroupNamespace(state, handed);
     [sync, handed.sync] = socketPair();
     channel = new Channel(sync);
-    const { numbers, fds } = planDescriptors(handed, 0);
-    const tape = assemble(plan.program, { machine: facts.machine, fds: numbers, reportFd: numbers.sync! });
-    const executor = spawnExecutor({ image: image(executorFile(), tape), fds });
+    const executor = spawnProgram(plan.program, { handed, report: 'sync' });
     closeSync(handed.sync);
     delete handed.sync;
     let pid = 0;

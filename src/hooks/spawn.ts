@@ -10,13 +10,11 @@
 import { closeSync, constants, openSync } from '#files';
 import { errnoName, errnoText, PR } from '../../ffi/constants/index.ts';
 import { duplicate, pipe, socketPair } from '../../ffi/descriptors.ts';
-import { currentMachine } from '../../ffi/engine.ts';
-import { executorFile } from '../../ffi/executor-file.ts';
 import { Program, stringArray } from '../../ffi/program.ts';
 import type { Report } from '../../ffi/report.ts';
 import { readReport } from '../../ffi/report.ts';
-import { type HandedDescriptor, planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { type HandedDescriptor, reapExecutor } from '../../ffi/spawn.ts';
+import { spawnProgram } from '../../ffi/spawn-program.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { hasCloseRange } from '../linux/facts.ts';
 import { planCloseOnExec } from '../plan/close-on-exec.ts';
@@ -129,11 +127,10 @@ export const spawnOnHost: HookSpawner = (command) => {
   let failed = true;
   const [report, reporter] = socketPair();
   try {
-    const { numbers, fds } = planDescriptors({ report: reporter }, 0);
-    const tape = assemble(program, { machine: currentMachine(), fds: numbers, reportFd: numbers.report });
-    const pid = spawnExecutor({
-      image: image(executorFile(), tape),
-      fds: [...pipes.theirs, ...fds],
+    const pid = spawnProgram(program, {
+      handed: { report: reporter },
+      report: 'report',
+      streams: pipes.theirs,
       name: 'runts-hook',
     });
     closeSync(reporter);

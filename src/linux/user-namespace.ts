@@ -7,12 +7,10 @@
 import { closeSync, openSync } from '#files';
 import { CLONE } from '../../ffi/constants/index.ts';
 import { socketPair } from '../../ffi/descriptors.ts';
-import { currentMachine } from '../../ffi/engine.ts';
-import { executorFile } from '../../ffi/executor-file.ts';
 import { addressOf, handed, Program } from '../../ffi/program.ts';
 import { readReport } from '../../ffi/report.ts';
-import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
-import { assemble, image } from '../../ffi/tape.ts';
+import { reapExecutor } from '../../ffi/spawn.ts';
+import { spawnProgram } from '../../ffi/spawn-program.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 import type { LinuxIDMapping } from '../spec/types.ts';
 import { writeIdMaps } from './idmaps.ts';
@@ -32,13 +30,7 @@ export async function makeUserNamespace(
   field: string,
 ): Promise<number> {
   const [ours, theirs] = socketPair();
-  const { numbers, fds } = planDescriptors({ sync: theirs }, 0);
-  const tape = assemble(waitingProgram(field), {
-    machine: currentMachine(),
-    fds: numbers,
-    reportFd: numbers.sync,
-  });
-  const pid = spawnExecutor({ image: image(executorFile(), tape), fds });
+  const pid = spawnProgram(waitingProgram(field), { handed: { sync: theirs }, report: 'sync' });
   closeSync(theirs);
   try {
     const report = readReport(ours);
