@@ -104,7 +104,6 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
   },
   {
     name: 'task update: memory, processors, processes',
-    qemu: true,
     async run(box) {
       const id = detach(box, ['--memory-limit', String(64 * MiB)]);
       const { pid } = task(box, id)!;
@@ -185,7 +184,6 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
   },
   {
     name: 'CRI container: limits',
-    qemu: true,
     async run(box) {
       const resources = {
         cpu_period: 100000,
@@ -284,7 +282,6 @@ const plain: readonly Omit<Case<Containerd>, 'vm'>[] = [
   },
   {
     name: 'ctr tasks checkpoint, containers restore',
-    qemu: true,
     async run(box) {
       if (!hasCheckpoint(box)) throw new Skip('the runtime has no checkpoint command');
       const script = 'i=0; while :; do i=$((i+1)); echo $i > /count; sleep 0.1; done';

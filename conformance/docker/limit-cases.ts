@@ -104,7 +104,6 @@ function casesWith({ name: driver, parent }: Driver): DockerCase[] {
     },
     {
       name: '--cpus --cpu-shares --cpuset-cpus',
-      qemu: true,
       run(box) {
         const options = ['--cpus', '0.5', '--cpu-shares', '512', '--cpuset-cpus', '1'];
         const script = `${files('cpu.max', 'cpu.weight', 'cpuset.cpus')}; nproc`;
@@ -132,7 +131,6 @@ function casesWith({ name: driver, parent }: Driver): DockerCase[] {
     },
     {
       name: '--device-read-bps --device-write-iops',
-      qemu: true,
       run(box) {
         const options = ['--device-read-bps', '/dev/vda:1mb', '--device-write-iops', '/dev/vda:77'];
         assert.match(
@@ -217,7 +215,6 @@ export const limitCases: readonly DockerCase[] = [
   {
     name: 'AppArmor: the default profile and none',
     vm: true,
-    qemu: true,
     run(box) {
       const daemon = limiting(box, 'cgroupfs');
       const label = 'cat /proc/self/attr/current';

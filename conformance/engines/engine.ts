@@ -38,8 +38,6 @@ export interface Case<Box> {
   readonly name: string;
   /** Needs what only the VM has: limits, systemd, checkpoints. `too`: shows something there that a host can't. */
   readonly vm?: true | 'too';
-  /** Needs what user-mode Linux lacks: cpusets, checkpoints, virtio's disk, AppArmor. */
-  readonly qemu?: true;
   /** The VM would show nothing more, and takes long. */
   readonly host?: true;
   /** Why it fails for runts, when that is known; in one sentence. */

@@ -74,10 +74,7 @@ function lineReader(onLine: (line: string) => void): (text: string) => void {
 }
 
 /** What runs in one world or VM. */
-export interface Part extends Pick<Options, 'cases' | 'place' | 'seconds'> {
-  /** In the VM: user-mode Linux instead of QEMU. */
-  readonly userMode: boolean;
-}
+export type Part = Pick<Options, 'cases' | 'place' | 'seconds'>;
 
 /**
  * Runs the cases in a world or the VM, with one runtime.
@@ -88,7 +85,7 @@ export interface Part extends Pick<Options, 'cases' | 'place' | 'seconds'> {
 export async function runOutside(
   engine: Engine<unknown>,
   runtime: Runtime,
-  { cases, place, seconds, userMode }: Part,
+  { cases, place, seconds }: Part,
   onLine: (line: Line) => void,
   progress = true,
 ): Promise<void> {
@@ -128,7 +125,6 @@ export async function runOutside(
     status = await streamInVm([...argv, '--vm'], streams, {
       cwd: project,
       timeout: VM_LIMIT,
-      userMode,
       ...engine.vm,
     });
   }

@@ -19,8 +19,6 @@ export interface Options {
   readonly place: Place;
   /** In the world or VM: results go to standard output, one JSON text a line. */
   readonly inside: boolean;
-  /** In the VM: user-mode Linux, but for cases that need QEMU. */
-  readonly userMode: boolean;
   /** Only cases that a runtime has no result of yet. */
   readonly missing: boolean;
   /** After so many no further case is begun. */
@@ -61,7 +59,6 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
       inside: { type: 'boolean' },
       only: { type: 'string', multiple: true },
       runtimes: { type: 'string' },
-      'user-mode': { type: 'boolean' },
       missing: { type: 'boolean' },
       seconds: { type: 'string' },
     },
@@ -81,7 +78,6 @@ export function parseOptions(engine: Engine<unknown>, args: string[]): Options {
     runtimes: findRuntimes(values.runtimes?.split(',') ?? engine.runtimes ?? ['runts', 'runc']),
     place,
     inside: values.inside ?? false,
-    userMode: values['user-mode'] ?? false,
     missing: values.missing ?? false,
     seconds,
   };

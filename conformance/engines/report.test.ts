@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine } from './engine.ts';
 import { parseOptions } from './options.ts';
-import { complaints, mergeCells, resultText } from './report.ts';
+import { complaints, mergeCells } from './report.ts';
 
 const run = (): void => {};
 
@@ -17,7 +17,7 @@ const engine: Engine<unknown> = {
     { name: 'run', run },
     { name: 'run -t', host: true, run },
     { name: 'run --memory', vm: true, run },
-    { name: 'run --cpus', vm: true, qemu: true, known: 'No processors.', run },
+    { name: 'run --cpus', vm: true, known: 'No processors.', run },
   ],
   clear: () => {},
   version: () => '1',
@@ -53,11 +53,4 @@ test('newer results take the place of earlier ones; what has no explanation is t
     'run: fails, and passes for runc: wrong',
     'run -t: fails without an explanation: wrong',
   ]);
-});
-
-test('the page says how many results are from user-mode Linux', () => {
-  const pass = { verdict: 'pass', reason: '' } as const;
-  const cells = { run: { runts: { ...pass, userMode: true as const }, runc: pass } };
-  const text = resultText(engine, 'vm', { versions: { some: '1' }, cells });
-  assert.match(text, /^In the VM\. Of 2 results, 1 are from user-mode Linux/);
 });

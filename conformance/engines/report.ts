@@ -10,8 +10,6 @@ export interface Outcome {
   readonly verdict: 'pass' | 'fail' | 'skip';
   /** Of a failure or skip, one line. */
   readonly reason: string;
-  /** Found in user-mode Linux. */
-  readonly userMode?: true;
 }
 
 /** Outcome by case and runtime. */
@@ -62,19 +60,10 @@ export function cellTable(engine: Engine<unknown>, cells: Cells): string {
   return table(['case', ...names, 'why'], rows);
 }
 
-/** Says which results QEMU's machine is not meant by. */
-function userModeNote(cells: Cells): string {
-  const outcomes = Object.values(cells).flatMap((byRuntime) => Object.values(byRuntime));
-  const number = outcomes.filter(({ userMode }) => userMode).length;
-  return number === 0
-    ? ''
-    : ` Of ${outcomes.length} results, ${number} are from user-mode Linux (6.1), the others from QEMU.`;
-}
-
 /** The part's text: how it was run, and the table. */
 export function resultText(engine: Engine<unknown>, place: Place, { versions, cells }: Kept): string {
   const used = [engine.name, ...runtimesOf(cells)].flatMap((name) => versions[name] ?? []);
-  return `${engine.note[place]}${userModeNote(cells)} Used: ${used.join('; ')}.\n\n${cellTable(engine, cells)}`;
+  return `${engine.note[place]} Used: ${used.join('; ')}.\n\n${cellTable(engine, cells)}`;
 }
 
 /** What is wrong with the results for runts, a line each. */

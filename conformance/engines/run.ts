@@ -1,6 +1,6 @@
 /**
  * Runs an engine's cases against runts, and against runc as the reference:
- * `npm run conformance -- ENGINE [--vm [--user-mode]] [--only CASE]... [--runtimes NAME,…] [--missing] [--seconds N]`.
+ * `npm run conformance -- ENGINE [--vm] [--only CASE]... [--runtimes NAME,…] [--missing] [--seconds N]`.
  *
  * Each runtime gets the engine in a world of its own. Fails when a case fails for runts that passes for another runtime,
  * or that has no explanation. A run of some cases or runtimes renews their results only.
@@ -9,22 +9,10 @@
  */
 import { readPart, writePart } from '../results.ts';
 import { versionOf } from '../runtime-tools/suite.ts';
-import type { Engine, Runtime } from './engine.ts';
-import { type Part, runInside, runOutside } from './inside.ts';
-import { ensurePrograms, type Options, parseOptions } from './options.ts';
+import type { Engine } from './engine.ts';
+import { runInside, runOutside } from './inside.ts';
+import { ensurePrograms, parseOptions } from './options.ts';
 import { type Cells, cellTable, complaints, countsOf, type Kept, mergeCells, resultText } from './report.ts';
-
-/** With user-mode Linux there may be a part left for QEMU. */
-function partsOf(engine: Engine<unknown>, { cases, place, seconds, userMode }: Options): Part[] {
-  if (!userMode) return [{ cases, place, seconds, userMode }];
-  const needing = engine.cases.filter((one) => one.qemu).map(({ name }) => name);
-  return [true, false].map((able) => ({
-    cases: cases.filter((name) => needing.includes(name) !== able),
-    place,
-    seconds,
-    userMode: able,
-  }));
-}
 
 /** Runs an engine's part of the suite. @returns the exit code */
 export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promise<number> {
@@ -53,24 +41,17 @@ export async function runEngine<Box>(typed: Engine<Box>, args: string[]): Promis
       data: kept,
     });
   };
-  const runs: { runtime: Runtime; part: Part }[] = [];
   for (const runtime of runtimes) {
     versions[runtime.name] = versionOf(runtime.path) || runtime.name;
     const cases = options.cases.filter(
       (each) => !options.missing || earlier?.cells[each]?.[runtime.name] === undefined,
     );
-    for (const part of partsOf(engine, { ...options, cases })) runs.push({ runtime, part });
-  }
-  // Checkpoints take longest.
-  runs.sort((a, b) => Number(b.part.userMode) - Number(a.part.userMode));
-  for (const { runtime, part } of runs) {
     const seconds = options.seconds - (performance.now() - began) / 1000;
-    if (part.cases.length === 0 || seconds < 0) continue;
-    await runOutside(engine, runtime, { ...part, seconds }, (line) => {
+    if (cases.length === 0 || seconds < 0) continue;
+    await runOutside(engine, runtime, { cases, place, seconds }, (line) => {
       if (line.version !== undefined) versions[engine.name] = line.version;
       if (line.case === undefined || line.outcome === undefined) return;
-      const outcome = part.userMode ? { ...line.outcome, userMode: true as const } : line.outcome;
-      cells[line.case] = { ...cells[line.case], [runtime.name]: outcome };
+      cells[line.case] = { ...cells[line.case], [runtime.name]: line.outcome };
       keep();
     });
   }

@@ -33,7 +33,7 @@ async function outcomesOf(
   };
   let reason = 'no result';
   try {
-    const chosen = { cases, place: 'host', userMode: false, seconds: Number.POSITIVE_INFINITY } as const;
+    const chosen = { cases, place: 'host', seconds: Number.POSITIVE_INFINITY } as const;
     await runOutside(engine, runtime, chosen, keep, false);
   } catch (error) {
     reason = error instanceof Error ? error.message : String(error);

@@ -15,24 +15,13 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
-import { buildKernel, buildUserMode, kernelRelease, moduleFiles, userModeRelease } from './kernel.ts';
+import { buildKernel, kernelRelease, moduleFiles } from './kernel.ts';
 import { withLock } from './lock.ts';
-import {
-  guestFolder,
-  initramfs,
-  kernelFolder,
-  kernelImage,
-  userModeFolder,
-  userModeInitramfs,
-  vmFolder,
-} from './paths.ts';
+import { guestFolder, initramfs, kernelFolder, kernelImage, vmFolder } from './paths.ts';
 import { ensurePrograms, runProgram } from './programs.ts';
 
 /** In the order of loading: the bus before its devices. Already here, each costs no fork in the guest. */
 const MODULES = ['virtio_mmio', 'virtio_blk', 'virtio_console', '9p', '9pnet_virtio', 'overlay', 'ext4'];
-
-/** The rest is built in. */
-const USER_MODE_MODULES = ['overlay'];
 
 function guestFiles(): string[] {
   const units = join(guestFolder, 'units');
@@ -84,24 +73,6 @@ export async function ensureImage(): Promise<void> {
   await withLock([join(vmFolder, 'build.lock')], () => {
     if (kernelRelease() === undefined) buildKernel();
     if (!isBuilt()) buildInitramfs(initramfs, moduleFiles(kernelFolder, kernelRelease()!, MODULES));
-  });
-}
-
-/**
- * The same for user-mode Linux.
- *
- * @throws {VmError} naming what is missing
- */
-export async function ensureUserMode(): Promise<void> {
-  ensurePrograms();
-  const isBuilt = () =>
-    userModeRelease() !== undefined && upToDate(join(userModeFolder, 'lib/modules'), userModeInitramfs);
-  if (isBuilt()) return;
-  mkdirSync(vmFolder, { recursive: true });
-  await withLock([join(vmFolder, 'build.lock')], () => {
-    if (userModeRelease() === undefined) buildUserMode();
-    if (isBuilt()) return;
-    buildInitramfs(userModeInitramfs, moduleFiles(userModeFolder, userModeRelease()!, USER_MODE_MODULES));
   });
 }
 

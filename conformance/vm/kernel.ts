@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { VmError } from './errors.ts';
-import { kernelFolder, kernelImage, packageFolder, userModeFolder } from './paths.ts';
+import { kernelFolder, kernelImage, packageFolder } from './paths.ts';
 import { aptGet, runProgram } from './programs.ts';
 
 /** Offsets in the setup header (Documentation/arch/x86/boot.rst). */
@@ -51,12 +51,6 @@ export function kernelRelease(): string | undefined {
   return readdirSync(folder)[0];
 }
 
-/** The same of user-mode Linux, undefined before `buildUserMode`. */
-export function userModeRelease(): string | undefined {
-  const folder = join(userModeFolder, 'lib/modules');
-  return existsSync(folder) ? readdirSync(folder)[0] : undefined;
-}
-
 /** The module files that these modules of a kernel need, in the order of loading. */
 export function moduleFiles(folder: string, release: string, names: readonly string[]): string[] {
   const files = names.flatMap((name) =>
@@ -78,14 +72,6 @@ function unpack(name: string, folder: string): void {
   const file = readdirSync(packageFolder).find((entry) => entry.startsWith(`${name}_`));
   runProgram('dpkg-deb', ['-x', join(packageFolder, file!), folder]);
   rmSync(join(packageFolder, file!));
-}
-
-/** Downloads and unpacks user-mode Linux. */
-export function buildUserMode(): void {
-  unpack('user-mode-linux', userModeFolder);
-  // Where modprobe looks.
-  mkdirSync(join(userModeFolder, 'lib'));
-  symlinkSync('../usr/lib/uml/modules', join(userModeFolder, 'lib/modules'));
 }
 
 /** Downloads and unpacks the kernel. */

@@ -15,7 +15,6 @@ Runs COMMAND as root in a throw-away virtual machine with pure cgroup v2. Its ro
 what is written vanishes, but for --share. /scratch is an empty ext4 disk.
 
   --systemd         boot systemd and run COMMAND as a unit of it
-  --user-mode       user-mode Linux instead of QEMU: README.md says what it lacks
   --no-snapshot     boot instead of starting from a snapshot of the booted kernel
   --memory MIB      2048 without this option
   --cpus N          2 without
@@ -41,7 +40,6 @@ function parse(args: string[]) {
     allowPositionals: true,
     options: {
       systemd: { type: 'boolean' },
-      'user-mode': { type: 'boolean' },
       'no-snapshot': { type: 'boolean' },
       memory: { type: 'string' },
       cpus: { type: 'string' },
@@ -74,8 +72,8 @@ async function run(args: string[]): Promise<number> {
     return 0;
   }
   if (values.build) {
-    const { ensureImage, ensureUserMode } = await import('./image.ts');
-    await (values['user-mode'] ? ensureUserMode() : ensureImage());
+    const { ensureImage } = await import('./image.ts');
+    await ensureImage();
     return 0;
   }
   if (command.length === 0) throw new VmError('no command; see --help');
@@ -99,7 +97,6 @@ async function run(args: string[]): Promise<number> {
   const timeout = number(values.timeout, 'timeout');
   const status = await streamInVm(command, streams, {
     systemd: values.systemd,
-    userMode: values['user-mode'],
     snapshot: !values['no-snapshot'],
     memory: number(values.memory, 'memory'),
     cpus: number(values.cpus, 'cpus'),

@@ -30,8 +30,3 @@ export const layerFolder = join(vmFolder, 'layers');
 
 /** Downloaded .deb files. */
 export const packageFolder = join(vmFolder, 'packages');
-
-/** User-mode Linux, its package unpacked: the program, and its modules. */
-export const userModeFolder = join(vmFolder, 'uml');
-
-export const userModeInitramfs = join(vmFolder, 'initramfs-uml.cpio');

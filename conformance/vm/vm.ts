@@ -15,12 +15,12 @@ import { hostProcessor } from './accelerator.ts';
 import type { CommandMachine } from './boot.ts';
 import { temporary } from './cleanup.ts';
 import { VmError } from './errors.ts';
-import { emptyDisk, ensureImage, ensureUserMode } from './image.ts';
-import { kernelRelease, userModeRelease } from './kernel.ts';
+import { emptyDisk, ensureImage } from './image.ts';
+import { kernelRelease } from './kernel.ts';
 import { packageLayer } from './layers.ts';
 import { withLock } from './lock.ts';
 import type { MachineOptions } from './machine.ts';
-import { kernelFolder, userModeFolder, vmFolder } from './paths.ts';
+import { kernelFolder, vmFolder } from './paths.ts';
 import { runProgram } from './programs.ts';
 import { bootsWithin, fromBoot, fromSnapshot } from './snapshot.ts';
 
@@ -55,8 +55,6 @@ export interface VmOptions {
   readonly cwd?: string;
   /** Seconds for the command itself, after which the machine is switched off; 600 without. */
   readonly timeout?: number;
-  /** User-mode Linux instead of QEMU: see README.md for what it lacks. One processor, no snapshot. */
-  readonly userMode?: boolean;
   /** False to boot instead of starting from a snapshot. */
   readonly snapshot?: boolean;
   /** Standard error joins standard output, in order. */
@@ -84,19 +82,14 @@ function encodeRequest(
   const items: [key: string, value: string][] = [
     ['clock', (Date.now() / 1000).toFixed(3).padEnd(14, '0')],
     ['seed', randomBytes(32).toString('hex')],
-    [
-      'modules',
-      options.userMode
-        ? join(userModeFolder, 'usr/lib/uml/modules', userModeRelease()!)
-        : join(kernelFolder, 'lib/modules', kernelRelease()!),
-    ],
+    ['modules', join(kernelFolder, 'lib/modules', kernelRelease()!)],
     ['cwd', resolve(options.cwd ?? '.')],
     ['env', `PATH=${[process.env.PATH, MERGED_PATH].filter(Boolean).join(':')}`],
   ];
   for (const [name, value] of Object.entries(options.env ?? {})) items.push(['env', `${name}=${value}`]);
   for (const word of command) items.push(['arg', word]);
   for (const path of machine.shares) items.push(['share', path]);
-  if (machine.disk !== undefined) items.push(['scratch', options.userMode ? '/dev/ubda' : '/dev/vda']);
+  if (machine.disk !== undefined) items.push(['scratch', '/dev/vda']);
   if (machine.layer !== undefined) items.push(['layer', machine.layer]);
   if (options.systemd) items.push(['systemd', '1']);
   if (options.merge) items.push(['merge', '1']);
@@ -125,7 +118,6 @@ const processorFor = (shape: MachineOptions) => hostProcessor((kvm) => bootsWith
 
 /** Started, and waiting for a request. */
 async function start(options: VmOptions, shape: MachineOptions): Promise<CommandMachine> {
-  if (options.userMode) return (await import('./user-mode.ts')).startUserMode(shape);
   return (options.snapshot === false ? fromBoot : fromSnapshot)(await processorFor(shape), shape);
 }
 
@@ -185,7 +177,7 @@ export async function streamInVm(
   streams: VmStreams,
   options: VmOptions = {},
 ): Promise<number> {
-  await (options.userMode ? ensureUserMode() : ensureImage());
+  await ensureImage();
   const layer = options.packages?.length ? await packageLayer(options.packages) : undefined;
   const slots = Array.from({ length: availableParallelism() }, (_, i) => join(vmFolder, `slot-${i}.lock`));
   return withLock(slots, async () => {

@@ -76,7 +76,7 @@ export const lasting: readonly Case<Box>[] = [
       until('a later number', () => String(Number(count()) > first), 'true');
       match(String(first), /^\d\d/);
     },
-    { vm: true, qemu: true },
+    { vm: true },
   ),
   ...asRoot(
     'container checkpoint --leave-running --export / restore --import',
@@ -90,6 +90,6 @@ export const lasting: readonly Case<Box>[] = [
       podman.ok('container', 'restore', '--import', `${folder}/one.tar.gz`, '--name', 'two');
       until('its numbers', () => podman.call('exec', 'two', 'cat', '/count').stdout, /^\d\d/);
     },
-    { vm: true, qemu: true },
+    { vm: true },
   ),
 ];

@@ -11,7 +11,6 @@ import { ANYWHERE, asBoth, asRoot, asUser, WAITS } from './case.ts';
 const RUN = ['run', '--rm', '--network', 'none'];
 const DETACHED = ['run', '-d', '--name', 'one', '--network', 'none'];
 const VM = { vm: true } as const;
-const QEMU = { vm: true, qemu: true } as const;
 
 /** The container's cgroup, as the host sees it. */
 function cgroupOf({ podman, run }: Pick<Account, 'podman' | 'run'>, name: string): string {
@@ -96,7 +95,7 @@ export const limiting: readonly Case<Box>[] = [
       equal(podman.ok('exec', 'one', ...show(...Object.keys(wanted))), Object.values(wanted).join('\n'));
       podman.ok('stop', 'one');
     },
-    QEMU,
+    VM,
   ),
   ...asBoth(
     'manager systemd: a scope / with the limits as its properties',
@@ -134,7 +133,7 @@ export const limiting: readonly Case<Box>[] = [
       // Versions of runtimes differ in how shares become a weight.
       notEqual(weight, '100');
     },
-    QEMU,
+    VM,
   ),
   ...asRoot(
     'run --blkio-weight / --device-read-bps / --cgroup-conf',
@@ -143,7 +142,7 @@ export const limiting: readonly Case<Box>[] = [
       const out = podman.ok(...RUN, ...options, 'box', ...show('io.max', 'memory.high'));
       match(out, /rbps=1048576[\s\S]*\n49999872$/);
     },
-    QEMU,
+    VM,
   ),
   ...asBoth(
     'run --memory: out of memory',
@@ -186,7 +185,7 @@ export const limiting: readonly Case<Box>[] = [
         'mknod /tmp/disk b 254 0; head -c 1 /tmp/disk > /dev/null',
       );
     },
-    QEMU,
+    VM,
   ),
   ...asBoth(
     'update',

@@ -8,7 +8,6 @@
  * 3. Becomes the system's first process itself, or executes systemd, whose unit runs `init command`.
  * 4. Runs the requested command with its output relayed to the ports, reports the exit status, switches off.
  *
- * In user-mode Linux the host's folders are hostfs instead of 9p, and the ports are serial lines.
  *
  * `init counter` is for the host: see measure_counter.
  *
@@ -37,7 +36,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -47,7 +45,6 @@ enum { PORT_OUT = 1, PORT_ERR = 2, PORT_CONTROL = 3, PORT_IN = 4 };
 
 static char *request; /* items, each ended by NUL */
 static size_t request_size;
-static int user_mode; /* whether this kernel is user-mode Linux */
 
 /* ---- small tools ---- */
 
@@ -137,26 +134,8 @@ static const char *item(const char *key) {
   return next_item(key, &cursor);
 }
 
-static void find_kind(void) {
-  char *processor = read_file("/proc/cpuinfo", NULL);
-  user_mode = strstr(processor, "User Mode Linux") != NULL;
-  free(processor);
-}
-
-static int open_line(int number, int flags) {
-  char path[32];
-  struct termios settings;
-  snprintf(path, sizeof path, "/dev/ttyS%d", number);
-  int fd = open(path, flags | O_NOCTTY | O_CLOEXEC);
-  if (fd < 0 || tcgetattr(fd, &settings)) give_up(path);
-  cfmakeraw(&settings);
-  if (tcsetattr(fd, TCSANOW, &settings)) give_up(path);
-  return fd;
-}
-
 static int open_port(int number, int flags) {
   char pattern[32];
-  if (user_mode) return open_line(number, flags);
   /* The device's number depends on how many other ones there are. */
   snprintf(pattern, sizeof pattern, "/dev/vport*p%d", number);
   for (int i = 0; i < 2500; i++) {
@@ -274,17 +253,11 @@ static void prepare_systemd(void) {
   }
 }
 
-/* A folder of the host: by its path in user-mode Linux, else by its tag. */
-static int attach_host(const char *path, const char *tag, const char *target, unsigned long flags, const char *data) {
-  if (user_mode) return attach(tag, target, "hostfs", flags, path);
-  return attach(tag, target, "9p", flags, data);
-}
-
 static void make_root(void) {
-  if (attach_host("/", "host", "/host", MS_RDONLY | MS_NOATIME, NINE_P ",cache=loose")) give_up("the host's root");
+  if (attach("host", "/host", "9p", MS_RDONLY | MS_NOATIME, NINE_P ",cache=loose")) give_up("the host's root");
   const char *lower = "/host", *layer = item("layer");
   /* overlayfs refuses a lower layer that lies within another, hence an export of its own */
-  if (layer && !attach_host(layer, "layer", "/layer", MS_RDONLY | MS_NOATIME, NINE_P ",cache=loose"))
+  if (layer && !attach("layer", "/layer", "9p", MS_RDONLY | MS_NOATIME, NINE_P ",cache=loose"))
     lower = "/layer:/host";
   attach("written", "/written", "tmpfs", 0, "mode=755,size=80%");
   mkdir("/written/upper", 0755);
@@ -350,7 +323,7 @@ static void attach_disks(void) {
   for (int i = 0; (path = next_item("share", &cursor)); i++) {
     char tag[16];
     snprintf(tag, sizeof tag, "share%d", i);
-    attach_host(path, tag, path, 0, NINE_P ",cache=mmap");
+    attach(tag, path, "9p", 0, NINE_P ",cache=mmap");
   }
   const char *scratch = item("scratch");
   if (!scratch) return;
@@ -439,8 +412,6 @@ static __attribute__((noreturn)) void run_command(void) {
     while (relay(watched[i].fd, ports[i]));
   }
   dprintf(control, "exit %d\n", result);
-  if (user_mode)
-    for (int i = 0; i < 3; i++) tcdrain(i < 2 ? ports[i] : control);
   power_off();
   _exit(0);
 }
@@ -463,8 +434,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (argc > 1 && !strcmp(argv[1], "command")) {
-    find_kind();
-    request = read_file("/run/vm/request", &request_size);
+      request = read_file("/run/vm/request", &request_size);
     attach_disks();
     run_command();
   }
@@ -474,7 +444,6 @@ int main(int argc, char **argv) {
   attach("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   attach("sys", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   umask(022);
-  find_kind();
   put("/proc/sys/kernel/hostname", "vm");
   load_modules();
   receive_request();
