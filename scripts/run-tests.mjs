@@ -26,6 +26,8 @@ const LONG = [
   'conformance/podman',
   'conformance/docker',
   'src/commands/lifecycle.test.ts',
+  'test/vm/checkpoint.test.ts',
+  'test/vm/systemd.test.ts',
   'conformance/',
   'test/',
 ];
@@ -59,11 +61,20 @@ function jobOf(file) {
   return { name: file, run: (emit, signal) => runFile(file, emit, signal) };
 }
 
-/** One after the other, as a machine is busy with all of a processor. @param {readonly string[]} files */
-async function runVmFiles(files) {
-  if (files.length === 0) return;
+/**
+ * One after the other, as a machine is busy with all of a processor; two at a time when nothing else is left to do.
+ *
+ * @param {readonly string[]} files
+ * @param {Promise<void>} others ends with the other tests
+ */
+async function runVmFiles(files, others) {
+  if (files.length === 0) return others;
   const perform = (/** @type {import('./test-jobs.mjs').Job} */ job) => runJob(job, record);
-  await eachOf(await vmJobs(files, jobOf, perform), 1, perform);
+  const jobs = (await vmJobs(files, jobOf, perform)).values();
+  const worker = async () => {
+    for (const job of jobs) await perform(job);
+  };
+  await Promise.all([worker(), others.then(worker)]);
 }
 
 const args = process.argv.slice(2);
@@ -82,10 +93,10 @@ const place = (/** @type {string} */ file) =>
   LONG.findIndex((start) => file.startsWith(start)) + 1 || LONG.length + 1;
 const files = given.sort((a, b) => place(a) - place(b));
 const others = files.filter((file) => !needsVm(file));
-await Promise.all([
+await runVmFiles(
+  files.filter(needsVm),
   eachOf(others.map(jobOf), AT_A_TIME, (job) => runJob(job, record)),
-  runVmFiles(files.filter(needsVm)),
-]);
+);
 for (const file of pending.keys()) finish(file, '');
 print(report.text());
 process.exit(report.totals.fail > 0 || report.totals.pass === 0 ? 1 : 0);

@@ -142,15 +142,15 @@ async function tryVm(place, emit, signal) {
 const BUNDLES = join(root, 'dist/vm/tests');
 
 /**
- * Makes one file of each test: in emulation, loading the sources takes longer than testing.
+ * Makes one file of a test: in emulation, loading the sources takes longer than testing.
  *
- * @param {readonly string[]} files
- * @returns {Promise<string[]>} paths relative to the project's folder
+ * @param {string} file
+ * @returns {Promise<string>} its path relative to the project's folder
  */
-async function bundle(files) {
+async function bundle(file) {
   const { build } = await import('esbuild');
   await build({
-    entryPoints: files.map((file) => join(root, file)),
+    entryPoints: [join(root, file)],
     outdir: BUNDLES,
     outbase: root,
     outExtension: { '.js': '.mjs' },
@@ -174,7 +174,7 @@ async function bundle(files) {
       },
     ],
   });
-  return files.map((file) => relative(root, join(BUNDLES, file)).replace(/ts$/, 'mjs'));
+  return relative(root, join(BUNDLES, file)).replace(/ts$/, 'mjs');
 }
 
 /** The name of what was bundled. @param {string} file */
@@ -184,16 +184,14 @@ function sourceOf(file) {
 }
 
 /**
- * Files of tests in one machine.
+ * A file of tests in a machine of its own, which starts in a second or two.
  *
  * @param {Place} place
- * @param {readonly string[]} files
+ * @param {string} name of the file
  * @param {readonly string[]} options
- * @returns {Job[]} one, or none without files
+ * @returns {Job}
  */
-function machineJob(place, files, options) {
-  if (files.length === 0) return [];
-  const name = files.join(' ');
+function machineJob(place, name, options) {
   // The disk, as an overlay can't hold everything, and its page cache is charged to the tests' cgroups.
   const env = {
     TMPDIR: '/scratch',
@@ -214,16 +212,10 @@ function machineJob(place, files, options) {
       const outcome = JSON.parse(line);
       emit({ ...outcome, file: sourceOf(outcome.file), name: sourceOf(outcome.name) });
     };
-    const { status, messages } = await runVm(
-      place,
-      [...args, ...(await bundle(files))],
-      signal,
-      onLine,
-      (step) => {
-        started ||= step.startsWith('start ');
-        alive();
-      },
-    );
+    const { status, messages } = await runVm(place, [...args, await bundle(name)], signal, onLine, (step) => {
+      started ||= step.startsWith('start ');
+      alive();
+    });
     if (status === 0) return;
     // A VM that doesn't come up says nothing of runts.
     if (status === VM_FAILED && !started) emit({ kind: 'skip', file: name, name, text: reasonOf(messages) });
@@ -235,7 +227,7 @@ function machineJob(place, files, options) {
         text: `the VM's exit status: ${status}\n${messages.slice(-4000)}`,
       });
   };
-  return [{ name, run }];
+  return { name, run };
 }
 
 /**
@@ -261,14 +253,12 @@ export async function vmJobs(files, onHost, perform, place = VM) {
     process.env.RUNTS_NO_VM = vm.reason;
     return files.map(onHost);
   }
-  const needsSystemd = (/** @type {string} */ file) => file.includes('systemd');
-  return [
-    ...machineJob(
-      place,
-      inside.filter((file) => !needsSystemd(file)),
-      vm.options,
-    ),
-    ...machineJob(place, inside.filter(needsSystemd), ['--systemd', ...vm.options]),
-    ...files.filter((file) => !inside.includes(file)).map(onHost),
+  const { options } = vm;
+  const optionsOf = (/** @type {string} */ file) => [
+    ...(file.includes('systemd') ? ['--systemd'] : []),
+    ...options,
   ];
+  return files.map((file) =>
+    inside.includes(file) ? machineJob(place, file, optionsOf(file)) : onHost(file),
+  );
 }
