@@ -17,12 +17,14 @@ import { missingPackages as missingForVm } from './vm/programs.ts';
 /** Debian package by program: runtimes to compare with, and what single tests use. */
 const TOOLS = {
   crun: 'crun',
+  fish: 'fish',
   ip: 'iproute2',
   newuidmap: 'uidmap',
   runc: 'runc',
   script: 'bsdutils',
   setpriv: 'util-linux',
   strace: 'strace',
+  zsh: 'zsh',
 } as const;
 
 /** What is missing, by what it is for. The VM is made for x86-64. */

@@ -145,7 +145,7 @@ for (const runtime of runtimes()) {
       first.id,
       'sh',
       '-c',
-      `p=$(grep -l '^runts-init' /proc/[0-9]*/cmdline | head -1); p=\${p%/cmdline}; echo "@process"; echo $p; ${script}`,
+      `p=$(grep -l '^runts-init' /proc/[0-9]*/comm | head -1); p=\${p%/comm}; echo "@process"; echo $p; ${script}`,
     ]);
     const { process, ...results } = sectionsOf(found);
     assert.match(process!, /^\/proc\/\d+$/);
