@@ -44,7 +44,9 @@ export const WAIT_CHECKS: readonly Check[] = [
       const timer = setInterval(() => {
         ticks++;
         if (ticks === 1) process.kill(process.pid, 12);
-        if (ticks > 3 && signals > 0) process.kill(child.pid, 9);
+        if (ticks <= 3 || signals === 0) return;
+        clearInterval(timer);
+        process.kill(child.pid, 9);
       }, 5);
       try {
         assert.deepEqual(await waitForExit(child), { pid: child.pid, signal: 9 });

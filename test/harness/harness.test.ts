@@ -111,11 +111,12 @@ for (const runtime of others) {
   test(`${runtime.name}: create, start, state, kill, delete`, { skip }, async (t) => {
     const s = session(t, runtime);
     const bundle = tempBundle(t, { args: ['sh', '-c', 'echo hello; sleep 60'], rootfs: 'shared' });
-    const { id, code, output } = s.create(bundle);
+    const { id, code, output, untilPrinted } = s.create(bundle);
     assert.equal(code, 0, output());
     assert.equal(s.state(id).status, 'created');
     s.ok(['start', id]);
     await s.waitFor(id, 'running');
+    assert.equal(untilPrinted('hello'), 'hello\n');
     s.ok(['kill', id, 'KILL']);
     await s.waitFor(id, 'stopped');
     assert.equal(output(), 'hello\n');

@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { mountPoints, TOKEN } from './temporary.ts';
 
 export interface Snapshot {
-  /** `PID COMMAND` of every process of this pid namespace, zombies included. */
+  /** `PID/START COMMAND` of every process of this pid namespace, zombies included. */
   processes: string[];
   mounts: string[];
   /** Cgroups of these tests, by path. */
@@ -30,11 +30,20 @@ function processes(): string[] {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        return [`${pid} ${command || stat.slice(stat.indexOf('('), stat.lastIndexOf(')') + 3)}`];
+        const end = stat.lastIndexOf(')');
+        // proc_pid_stat(5): the 22nd field, of which the name is the second.
+        const start = stat.slice(end + 2).split(' ')[19];
+        return [`${pid}/${start} ${command || stat.slice(stat.indexOf('('), end + 3)}`];
       } catch {
         return []; // it has ended
       }
     });
+}
+
+/** A process that was there may have executed another command since. */
+function isIn(processes: readonly string[], entry: string): boolean {
+  const identity = entry.slice(0, entry.indexOf(' ') + 1);
+  return processes.some((one) => one.startsWith(identity));
 }
 
 /** Of every hierarchy, below the folder that all bundles of these tests have theirs in, or with its name elsewhere. */
@@ -79,7 +88,7 @@ export async function assertNothingLeft(before: Snapshot, folders: readonly stri
   for (let i = 0; i < 20; i++) {
     const now = snapshot();
     left = {
-      processes: now.processes.filter((entry) => !before.processes.includes(entry)),
+      processes: now.processes.filter((entry) => !isIn(before.processes, entry)),
       mounts: now.mounts.filter((entry) => !before.mounts.includes(entry)),
       cgroups: now.cgroups.filter((entry) => !before.cgroups.includes(entry)),
       files: folders.flatMap((folder) => filesIn(folder)),
