@@ -41,9 +41,10 @@ export const lasting: readonly Case<Box>[] = [
   ...asBoth(
     'healthcheck by systemd’s timer',
     ({ podman, rootless, run, until }) => {
-      // The timer's podman is systemd's child, and knows of the runtime by this alone.
+      // The timer's podman is systemd's child, and finds the runtime and the container by this alone.
       const systemctl = rootless ? 'systemctl --user' : 'systemctl';
-      const told = run('sh', '-c', `${systemctl} set-environment "CONTAINERS_CONF=$CONTAINERS_CONF"`);
+      const names = `CONTAINERS_CONF PATH \${STORAGE_DRIVER+STORAGE_DRIVER}`;
+      const told = run('sh', '-c', `${systemctl} import-environment ${names}`);
       equal(told.code, 0, told.stderr);
       const options = [
         '--health-cmd',
