@@ -9,9 +9,8 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, relative } from 'node:path';
+import { wholeLines } from '../conformance/vm/lines.ts';
 import { missingForVm } from '../conformance/vm/vm.ts';
 import { childEnv, root } from './lib.mjs';
 
@@ -55,16 +54,6 @@ export function needsVm(file) {
   return file.startsWith(VM.tests) || file.startsWith('conformance/vm/') || startsOne();
 }
 
-/** Whole lines of what comes in pieces. @param {(line: string) => void} onLine */
-function linesTo(onLine) {
-  let rest = '';
-  return (/** @type {string} */ text) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop() ?? '';
-    for (const line of lines) onLine(line);
-  };
-}
-
 /**
  * Runs a command in a VM; in a process of its own, so that a machine that hangs can be ended.
  *
@@ -83,11 +72,11 @@ function runVm({ program }, args, signal, onLine, onStep) {
     signal,
   });
   let messages = '';
-  const onMessage = linesTo((line) => {
+  const onMessage = wholeLines((line) => {
     if (line.startsWith('vm: ')) onStep(line.slice('vm: '.length));
     if (!/^vm: \S+ after [\d.]+ s$/.test(line)) messages += `${line}\n`;
   });
-  child.stdout.setEncoding('utf8').on('data', linesTo(onLine));
+  child.stdout.setEncoding('utf8').on('data', wholeLines(onLine));
   child.stderr.setEncoding('utf8').on('data', onMessage);
   return new Promise((resolve) => {
     child.once('error', (error) => {
@@ -141,39 +130,10 @@ async function tryVm(place, emit, signal) {
 /** Where tests are that were made for the VM; below it at their own paths, as JavaScript. */
 const BUNDLES = join(root, 'dist/vm/tests');
 
-/**
- * Makes one file of a test: in emulation, loading the sources takes longer than testing.
- *
- * @param {string} file
- * @returns {Promise<string>} its path relative to the project's folder
- */
-async function bundle(file) {
-  const { build } = await import('esbuild');
-  await build({
-    entryPoints: [join(root, file)],
-    outdir: BUNDLES,
-    outbase: root,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    logLevel: 'error',
-    plugins: [
-      {
-        name: 'where sources are',
-        setup: ({ onLoad }) => {
-          onLoad({ filter: /\.(ts|mjs)$/ }, async ({ path }) => {
-            const text = await readFile(path, 'utf8');
-            const contents = text
-              .replaceAll('import.meta.dirname', JSON.stringify(dirname(path)))
-              .replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href));
-            return { contents, loader: path.endsWith('.ts') ? 'ts' : 'js' };
-          });
-        },
-      },
-    ],
-  });
+/** Makes one file of a test. @param {string} file @returns {Promise<string>} its path relative to the project's folder */
+async function bundled(file) {
+  const { bundleForVm } = await import('../conformance/vm/bundle.ts');
+  await bundleForVm({ entryPoints: [join(root, file)], outdir: BUNDLES, outbase: root, logLevel: 'error' });
   return relative(root, join(BUNDLES, file)).replace(/ts$/, 'mjs');
 }
 
@@ -212,10 +172,16 @@ function machineJob(place, name, options) {
       const outcome = JSON.parse(line);
       emit({ ...outcome, file: sourceOf(outcome.file), name: sourceOf(outcome.name) });
     };
-    const { status, messages } = await runVm(place, [...args, await bundle(name)], signal, onLine, (step) => {
-      started ||= step.startsWith('start ');
-      alive();
-    });
+    const { status, messages } = await runVm(
+      place,
+      [...args, await bundled(name)],
+      signal,
+      onLine,
+      (step) => {
+        started ||= step.startsWith('start ');
+        alive();
+      },
+    );
     if (status === 0) return;
     // A VM that doesn't come up says nothing of runts.
     if (status === VM_FAILED && !started) emit({ kind: 'skip', file: name, name, text: reasonOf(messages) });

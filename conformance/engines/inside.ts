@@ -7,6 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { TOKEN } from '../../test/harness/temporary.ts';
 import { inWorld } from '../../test/harness/world.ts';
+import { wholeLines } from '../vm/lines.ts';
 import { type Engine, type Runtime, Skip } from './engine.ts';
 import { makeImage } from './image.ts';
 import { type Options, project } from './options.ts';
@@ -63,16 +64,6 @@ export async function runInside<Box>(engine: Engine<Box>, options: Options): Pro
   engine.close?.(box);
 }
 
-/** Passes on each whole line. */
-function lineReader(onLine: (line: string) => void): (text: string) => void {
-  let rest = '';
-  return (text) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) onLine(line);
-  };
-}
-
 /** What runs in one world or VM. */
 export type Part = Pick<Options, 'cases' | 'place' | 'seconds'>;
 
@@ -97,7 +88,7 @@ export async function runOutside(
   argv.push('--runtimes', runtime.path, ...cases.flatMap((name) => ['--only', name]));
   if (seconds !== Infinity) argv.push('--seconds', String(seconds));
   const { NODE_EXTRA_CA_CERTS: _slow, ...env } = process.env;
-  const read = lineReader((line) => {
+  const read = wholeLines((line) => {
     // A program of the engine may write there too.
     if (line.startsWith('{')) onLine(JSON.parse(line) as Line);
   });

@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findCommand, missing } from '../../test/harness/requirements.ts';
 import { readPart, writePart } from '../results.ts';
+import { wholeLines } from '../vm/lines.ts';
 import { KNOWN, type Known } from './known.ts';
 import { type Cells, countsOf, mergeCells, type Place, resultText } from './report.ts';
 import { hasLegacyCgroups, openSuite, type Runtime, runProgram, type Suite } from './suite.ts';
@@ -94,12 +95,10 @@ async function runInside(
 ): Promise<void> {
   const { Writable } = await import('node:stream');
   const { streamInVm } = await import('../vm/vm.ts');
-  let rest = '';
+  const read = wholeLines((line) => onResult(JSON.parse(line) as Result));
   const stdout = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      const lines = (rest + chunk.toString()).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) onResult(JSON.parse(line) as Result);
+      read(chunk.toString());
       done();
     },
   });

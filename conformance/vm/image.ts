@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { type CpioEntry, cpioArchive } from './cpio.ts';
 import { buildKernel, kernelRelease, moduleFiles } from './kernel.ts';
 import { withLock } from './lock.ts';
-import { guestFolder, initramfs, kernelFolder, kernelImage, vmFolder } from './paths.ts';
+import { guestFolder, initramfs, kernelImage, vmFolder } from './paths.ts';
 import { ensurePrograms, runProgram } from './programs.ts';
 
 /** In the order of loading: the bus before its devices. Already here, each costs no fork in the guest. */
@@ -36,12 +36,12 @@ function modified(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-function upToDate(kernel: string, archive: string): boolean {
-  if (!existsSync(kernel) || !existsSync(archive)) return false;
-  return [kernel, ...guestFiles()].every((file) => modified(file) <= modified(archive));
+function isBuilt(): boolean {
+  if (kernelRelease() === undefined || !existsSync(initramfs)) return false;
+  return [kernelImage, ...guestFiles()].every((file) => modified(file) <= modified(initramfs));
 }
 
-function buildInitramfs(archive: string, modules: readonly string[]): void {
+function buildInitramfs(): void {
   const init = join(vmFolder, 'init');
   runProgram('gcc', ['-O2', '-static', '-s', '-Wall', '-o', init, join(guestFolder, 'init.c')]);
   const folders = ['dev', 'proc', 'sys', 'host', 'layer', 'written', 'root', 'modules', 'units'];
@@ -52,12 +52,12 @@ function buildInitramfs(archive: string, modules: readonly string[]): void {
     entries.push({ path: `units/${name}`, data: readFileSync(join(guestFolder, 'units', name)) });
   }
   // The guest loads them in the order of their names.
-  modules.forEach((file, i) => {
+  moduleFiles(MODULES).forEach((file, i) => {
     const path = `modules/${String(i).padStart(3, '0')}-${basename(file)}`;
     entries.push({ path, data: readFileSync(file) });
   });
-  writeFileSync(`${archive}.new`, cpioArchive(entries));
-  renameSync(`${archive}.new`, archive);
+  writeFileSync(`${initramfs}.new`, cpioArchive(entries));
+  renameSync(`${initramfs}.new`, initramfs);
 }
 
 /**
@@ -67,12 +67,11 @@ function buildInitramfs(archive: string, modules: readonly string[]): void {
  */
 export async function ensureImage(): Promise<void> {
   ensurePrograms();
-  const isBuilt = () => kernelRelease() !== undefined && upToDate(kernelImage, initramfs);
   if (isBuilt()) return;
   mkdirSync(vmFolder, { recursive: true });
   await withLock([join(vmFolder, 'build.lock')], () => {
     if (kernelRelease() === undefined) buildKernel();
-    if (!isBuilt()) buildInitramfs(initramfs, moduleFiles(kernelFolder, kernelRelease()!, MODULES));
+    if (!isBuilt()) buildInitramfs();
   });
 }
 

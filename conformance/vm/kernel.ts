@@ -51,10 +51,10 @@ export function kernelRelease(): string | undefined {
   return readdirSync(folder)[0];
 }
 
-/** The module files that these modules of a kernel need, in the order of loading. */
-export function moduleFiles(folder: string, release: string, names: readonly string[]): string[] {
+/** The module files that these modules of the kernel need, in the order of loading. */
+export function moduleFiles(names: readonly string[]): string[] {
   const files = names.flatMap((name) =>
-    runProgram('modprobe', ['-d', folder, '-S', release, '--show-depends', name])
+    runProgram('modprobe', ['-d', kernelFolder, '-S', kernelRelease()!, '--show-depends', name])
       .toString()
       .split('\n')
       .filter((line) => line.startsWith('insmod '))

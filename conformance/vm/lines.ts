@@ -1,5 +1,15 @@
 import type { Socket } from 'node:net';
 
+/** Passes on each whole line of what comes in pieces. */
+export function wholeLines(onLine: (line: string) => void): (text: string) => void {
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) onLine(line);
+  };
+}
+
 /**
  * The lines that arrive at a socket. Not node:readline, which throws when the other end is killed.
  *
@@ -8,17 +18,13 @@ import type { Socket } from 'node:net';
 export function linesOf(socket: Socket): () => Promise<string | undefined> {
   const lines: string[] = [];
   const waiting: ((line: string | undefined) => void)[] = [];
-  let rest = '';
   let closed = false;
-  socket.setEncoding('utf8').on('data', (text: string) => {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop()!;
-    for (const line of parts) {
-      const receiver = waiting.shift();
-      if (receiver === undefined) lines.push(line);
-      else receiver(line);
-    }
+  const arrived = wholeLines((line) => {
+    const receiver = waiting.shift();
+    if (receiver === undefined) lines.push(line);
+    else receiver(line);
   });
+  socket.setEncoding('utf8').on('data', arrived);
   socket.on('close', () => {
     closed = true;
     for (const receiver of waiting.splice(0)) receiver(undefined);
