@@ -512,8 +512,8 @@ for (const runtime of runtimes()) {
       ],
       [{ destination: '/proc', source: '/usr', options: ['bind'] }, /mounts\[6\]\.destination: .*\/proc/],
       [
-        { destination: '/x', source: '/usr', options: ['bind', 'size=3'] },
-        /mounts\[6\]\.options: bind mounts cannot have any filesystem-specific options applied: "size"/,
+        { destination: '/x', source: '/usr', options: ['bind', 'size=3', 'nosiud'] },
+        /mounts\[6\]\.options: bind mounts cannot have any filesystem-specific options applied: "nosiud"/,
       ],
     ];
     for (const [entry, pattern] of cases) {
@@ -527,5 +527,15 @@ for (const runtime of runtimes()) {
       assert.equal(exit, 1);
       assert.match(msg, pattern);
     }
+  });
+
+  it('what a bind mount can’t do is left out, with a warning', (t) => {
+    const { code, stderr } = lookAt(t, runtime, 'test -d /x/bin', {
+      config: (spec) => {
+        spec.mounts.push({ destination: '/x', source: '/usr', options: ['bind', 'size=3', 'mode=700'] });
+      },
+    });
+    assert.equal(code, 0);
+    assert.match(stderr, /level=warning msg="mounts\[6\]\.options: ignored, .*: \\"size\\", \\"mode\\""/);
   });
 }

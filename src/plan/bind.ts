@@ -34,13 +34,28 @@ export function isBind({ mount, options }: Pick<ParsedMount, 'mount' | 'options'
   return options.bind !== 'no' || mount.type === 'bind';
 }
 
-/** @throws RuntsError E_CONFIG_INVALID */
-export function checkBind({ mount, options, field }: ParsedMount): void {
+/**
+ * Options of a file system do nothing on a bind mount. One with a value is left out with a warning, as no flag has one;
+ * a word alone may be a flag in a wrong spelling, and the container less protected than its author thinks.
+ *
+ * @throws RuntsError E_CONFIG_INVALID
+ */
+export function checkBind({ mount, options, field }: ParsedMount, warnings: string[]): void {
   const refuse = (name: string, text: string, hint?: string): RuntsError =>
     new RuntsError('E_CONFIG_INVALID', `${field}.${name}: ${text}`, { field: `${field}.${name}`, hint });
+  const names = (data: MountOptions['data']): string => data.map(({ key }) => JSON.stringify(key)).join(', ');
+  const words = options.data.filter(({ value }) => value === null);
+  if (words.length > 0) {
+    throw refuse(
+      'options',
+      `bind mounts cannot have any filesystem-specific options applied: ${names(words)}`,
+      'see that it is spelled rightly, or leave it out',
+    );
+  }
   if (options.data.length > 0) {
-    const names = options.data.map((d) => JSON.stringify(d.key)).join(', ');
-    throw refuse('options', `bind mounts cannot have any filesystem-specific options applied: ${names}`);
+    warnings.push(
+      `${field}.options: ignored, as a bind mount shows a file system as it is: ${names(options.data)}`,
+    );
   }
   if (options.copyUp) throw refuse('options', 'tmpcopyup is for a tmpfs, not for a bind mount');
   if (options.remount) {

@@ -88,7 +88,7 @@ function parse(ctx: PlanContext, mount: Mount, field: string): ParsedMount {
   }
   // Of a bind mount only its source, once it is open, says what it is.
   checkProcDestination(mount, field, bind || mount.type === 'proc');
-  if (bind) checkBind(parsed);
+  if (bind) checkBind(parsed, ctx.warnings);
   else checkFileSystem(parsed);
   return parsed;
 }
