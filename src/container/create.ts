@@ -32,6 +32,7 @@ import type { MovedDevices } from '../linux/net-devices.ts';
 import { log } from '../log.ts';
 import { basename, dirname, join } from '../paths.ts';
 import { planInto } from '../plan/create.ts';
+import { mountLabelOf } from '../plan/labels.ts';
 import { TAG } from '../plan/protocol.ts';
 import { FILTER_NAME } from '../plan/seccomp.ts';
 import type { HostStep } from '../plan/types.ts';
@@ -409,7 +410,7 @@ function initialState(ctx: CommandContext, prepared: Prepared): ContainerState {
     namespaces: linux.namespaces ?? [],
     uidMappings: linux.uidMappings ?? [],
     gidMappings: linux.gidMappings ?? [],
-    mountLabel: linux.mountLabel,
+    mountLabel: mountLabelOf(spec, facts),
     personality: linux.personality,
     memoryPolicy: linux.memoryPolicy,
     resources: linux.resources ?? null,

@@ -16,7 +16,7 @@ import { type CgroupSteps, planCgroup } from './cgroup.ts';
 import { planConsole } from './console.ts';
 import { planDevices } from './devices.ts';
 import type { MountMappings } from './idmap.ts';
-import { planLabels, planOpenProc, requireModules } from './labels.ts';
+import { mountLabelOf, planLabels, planOpenProc, requireModules } from './labels.ts';
 import { devIsBound, planMountSources, planMounts } from './mounts.ts';
 import { clonesIntoCgroup, hasNamespace, isNewNamespace, planNamespaces } from './namespaces.ts';
 import { planOomScore } from './oom-score.ts';
@@ -60,11 +60,14 @@ export function planInto<P extends ProgramBuilder>(
     facts,
     userNamespace: hasNamespace(namespaces, 'user'),
     keepGroups: options.extensions?.keepGroups,
-    mountLabel: spec.linux?.mountLabel,
+    mountLabel: mountLabelOf(spec, facts),
     warnings: [],
   };
   warnOfHostMounts(ctx, spec);
-  requireModules(facts, process, spec.linux?.mountLabel);
+  requireModules(facts, process);
+  if (spec.linux?.mountLabel && ctx.mountLabel === undefined) {
+    ctx.warnings.push('linux.mountLabel: this host has no SELinux: ignored');
+  }
   if (spec.linux?.personality?.flags?.length) {
     ctx.warnings.push('linux.personality.flags: no flag is defined: ignored');
   }

@@ -7,6 +7,7 @@ import { planCreate } from './create.ts';
 import {
   asksForLabels,
   contextOption,
+  mountLabelOf,
   planKeyringLabel,
   planLabels,
   planOpenProc,
@@ -26,9 +27,9 @@ function planned(process: { apparmorProfile?: string; selinuxLabel?: string }, s
   return lines(ctx.program);
 }
 
-function refusal(process: object, mountLabel?: string): RuntsError {
+function refusal(process: object): RuntsError {
   try {
-    requireModules({ ...FACTS, security: NONE }, process, mountLabel);
+    requireModules({ ...FACTS, security: NONE }, process);
   } catch (error) {
     assert.ok(error instanceof RuntsError);
     return error;
@@ -88,9 +89,6 @@ test('a label without its module is refused, in runc’s words', () => {
   );
   const text = /selinux label is specified in config, but selinux is disabled or not supported/;
   assert.match(refusal({ selinuxLabel: 'x' }).message, text);
-  const mount = refusal({}, 'x');
-  assert.match(mount.message, text);
-  assert.equal(mount.details.field, 'linux.mountLabel');
 });
 
 test('unconfined is what a process without AppArmor is', () => {
@@ -137,4 +135,20 @@ test('linux.mountLabel is an option of the container’s file systems', () => {
   assert.match(lines(root.program).join('\n'), /mode=700,rootcontext=\\"u:r:t:s0\\""/);
   assert.match(text, /"mqueue", 0, "context=\\"u:r:t:s0\\""/);
   assert.ok(!/"proc".*context=/.test(text));
+});
+
+test('linux.mountLabel without SELinux is left out, with a warning', () => {
+  const { options } = contextFor();
+  const spec: Spec = {
+    ociVersion: '1.3.0',
+    process: { cwd: '/', args: ['true'] },
+    root: { path: 'rootfs' },
+    mounts: [{ destination: '/dev/shm', type: 'tmpfs', source: 'shm' }],
+    linux: { namespaces: [{ type: 'mount' }], mountLabel: 'u:r:t:s0' },
+  };
+  const { program, warnings } = planCreate(spec, options, { ...FACTS, security: NONE });
+  assert.ok(!/context=/.test(lines(program).join('\n')));
+  assert.deepEqual(warnings, ['linux.mountLabel: this host has no SELinux: ignored']);
+  assert.equal(mountLabelOf(spec, { ...FACTS, security: NONE }), undefined);
+  assert.equal(mountLabelOf(spec, { ...FACTS, security: BOTH }), 'u:r:t:s0');
 });

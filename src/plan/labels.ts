@@ -16,7 +16,7 @@ import type { Cell, ProgramBuilder } from '../../ffi/program.ts';
 import { addressOf, bytes, valueIn } from '../../ffi/program.ts';
 import { utf8 } from '../../ffi/text.ts';
 import { RuntsError } from '../errors.ts';
-import type { Process } from '../spec/types.ts';
+import type { Process, Spec } from '../spec/types.ts';
 import type { HostFacts, PlanContext } from './types.ts';
 
 /** sizeof(struct statfs) on 64-bit machines, statfs(2). */
@@ -45,7 +45,7 @@ export function asksForLabels(process: Labelled | undefined, mountLabel?: string
 /**
  * @throws RuntsError E_UNSUPPORTED for a label of a security module that is not there; the texts are runc's
  */
-export function requireModules(facts: HostFacts, process: Labelled, mountLabel?: string): void {
+export function requireModules(facts: HostFacts, process: Labelled): void {
   const { apparmor = false, selinux = false } = facts.security ?? {};
   const missing = (field: string, text: string, hint: string): RuntsError =>
     new RuntsError('E_UNSUPPORTED', `${field}: ${text}`, { field, hint });
@@ -56,11 +56,21 @@ export function requireModules(facts: HostFacts, process: Labelled, mountLabel?:
       'the kernel has AppArmor off: see /sys/module/apparmor/parameters/enabled; or leave the field out',
     );
   }
-  if (selinux) return;
-  const text = 'selinux label is specified in config, but selinux is disabled or not supported';
-  const hint = 'see /sys/fs/selinux; or leave the field out';
-  if (process.selinuxLabel) throw missing('process.selinuxLabel', text, hint);
-  if (mountLabel) throw missing('linux.mountLabel', text, hint);
+  if (!selinux && process.selinuxLabel) {
+    throw missing(
+      'process.selinuxLabel',
+      'selinux label is specified in config, but selinux is disabled or not supported',
+      'see /sys/fs/selinux; or leave the field out',
+    );
+  }
+}
+
+/**
+ * `linux.mountLabel`, where there is an SELinux to read it. Elsewhere no file has a label, and nothing would be kept
+ * out by one: unlike that of a process, which asks to be confined, it can be left out.
+ */
+export function mountLabelOf({ linux }: Pick<Spec, 'linux'>, facts: HostFacts): string | undefined {
+  return facts.security?.selinux === true ? linux?.mountLabel : undefined;
 }
 
 /** The runtime's /proc, for {@link planLabels}; undefined when no label is to be written. */
