@@ -81,7 +81,7 @@ for (const runtime of runtimes()) {
     assert.deepEqual(
       entries.map(({ phase, state }) => [phase, state.status]),
       [
-        ['prestart', 'creating'],
+        ['prestart', runtime.name === 'runc' ? 'creating' : 'created'],
         ['createRuntime', 'creating'],
         ['createContainer', 'creating'],
         ['startContainer', 'created'],

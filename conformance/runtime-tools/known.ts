@@ -39,12 +39,6 @@ export const KNOWN: Readonly<Record<string, Known>> = {
     reason:
       'Compares with a text that its own hooks don’t write ("post-start1" instead of "post-start1 called").',
   },
-  hooks_stdin: {
-    cause: 'suite',
-    reason:
-      'Wants the state "created" in prestart hooks. They are part of `create` since runtime-spec 1.1, so it is "creating".',
-    elsewhere: 'crun says "created" in hooks of `create`; runc says "creating".',
-  },
   linux_cgroups_blkio: V1_FILES,
   linux_cgroups_cpus: V1_FILES,
   linux_cgroups_devices: V1_FILES,
@@ -63,11 +57,6 @@ export const KNOWN: Readonly<Record<string, Known>> = {
   linux_cgroups_relative_memory: V1_FILES,
   linux_cgroups_relative_network: V1_FILES,
   linux_cgroups_relative_pids: V1_FILES,
-  linux_mount_label: {
-    cause: 'host',
-    reason: 'The host has no SELinux, so that the label can’t be applied.',
-    elsewhere: 'crun ignores labels where there is no SELinux; runc fails too.',
-  },
   linux_process_apparmor_profile: {
     cause: 'host',
     reason: 'The host has no AppArmor, or not the profile that the program names.',
@@ -75,12 +64,6 @@ export const KNOWN: Readonly<Record<string, Known>> = {
   misc_props: {
     cause: 'suite',
     reason: 'Its first container lacks the program /runtimetest that its config names.',
-  },
-  mounts: {
-    cause: 'suite',
-    reason:
-      'Gives bind mounts the options mode= and size=, which the kernel ignores. runts refuses them, as runc does.',
-    elsewhere: 'runc refuses them since 1.2; older versions and crun ignore them.',
   },
   pidfile: {
     cause: 'suite',

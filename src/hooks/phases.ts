@@ -28,9 +28,14 @@ export interface PhaseRules {
   onFailure: 'abort' | 'warn';
 }
 
-/** The phases in the order of a container's life. */
+/**
+ * The phases in the order of a container's life.
+ *
+ * Prestart hooks are of runtime-spec 1.0, where they ran after `create` with the status "created". They run earlier
+ * since 1.1, but those that exist were written for that status. crun keeps it too; runc says "creating".
+ */
 export const PHASES: Readonly<Record<HookPhase, PhaseRules>> = {
-  prestart: { namespaces: 'runtime', path: 'runtime', status: 'creating', onFailure: 'abort' },
+  prestart: { namespaces: 'runtime', path: 'runtime', status: 'created', onFailure: 'abort' },
   createRuntime: { namespaces: 'runtime', path: 'runtime', status: 'creating', onFailure: 'abort' },
   createContainer: { namespaces: 'container', path: 'runtime', status: 'creating', onFailure: 'abort' },
   startContainer: { namespaces: 'container', path: 'container', status: 'created', onFailure: 'abort' },

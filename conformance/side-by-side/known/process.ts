@@ -247,9 +247,18 @@ export const PROCESSES: readonly Known[] = [
       hooks === undefined ? undefined : /^(runts|other)\| status: (SigBlk|ShdPnd) 00000000000[01]0000$/,
   },
   {
+    from: RUNC,
+    right: 'free',
+    why: 'prestart hooks get the state "created", as when they were made, and with crun; runc says "creating"',
+    lines: ({ hooks }) =>
+      hooks?.prestart === undefined
+        ? undefined
+        : /^(runts|other)\| hooks: state \{"id":"ID","status":"(created|creating)"/,
+  },
+  {
     from: CRUN,
     right: 'runts',
-    why: 'hooks of `create` get the state "creating"; crun says "created", and gives none a pid in the container',
+    why: 'createRuntime and createContainer hooks get the state "creating"; crun says "created", and gives none a pid in the container',
     lines: ({ hooks }) =>
       hooks === undefined
         ? undefined
