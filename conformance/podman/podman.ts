@@ -214,17 +214,24 @@ function openUser(setting: Setting, path: string): Account {
     const dropIn = '/run/systemd/system/user@.service.d';
     mkdirSync(dropIn, { recursive: true });
     writeFileSync(`${dropIn}/alone.conf`, '[Service]\nPAMName=\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n');
-    const { code, stderr } = call(place, ['systemctl', 'start', `user@${id}.service`]);
+    const unit = `user@${id}.service`;
+    const { code, stderr } = call(place, ['systemctl', 'start', unit]);
     if (code !== 0) throw new Error(`no systemd of the user's own: ${stderr}`);
     // Where the user's systemd puts what the user starts; by systemd-run it would take seconds each time.
-    const cgroup = `/sys/fs/cgroup/user.slice/user-${id}.slice/user@${id}.service/app.slice/cases.scope`;
+    const cgroup = `/sys/fs/cgroup/user.slice/user-${id}.slice/${unit}/app.slice/cases.scope`;
     mkdirSync(cgroup, { recursive: true });
     for (const each of [cgroup, ...['procs', 'subtree_control'].map((end) => `${cgroup}/cgroup.${end}`)]) {
       chownSync(each, id, id);
     }
     const enter = ['sh', '-c', `echo $$ > ${cgroup}/cgroup.procs && exec "$@"`, 'sh'];
+    // As of a login. With more, what the user's systemd itself starts could not exec: a container has the limits of
+    // whom it was made by, and nobody but root raises one.
+    const limits = ['NOFILE', 'NPROC'].map((limit) => {
+      const { stdout } = call(place, ['systemctl', 'show', '--value', `--property=Limit${limit}`, unit]);
+      return `--${limit.toLowerCase()}=${stdout.trim()}`;
+    });
     const bus = `DBUS_SESSION_BUS_ADDRESS=unix:path=${runtimeFolder}/bus`;
-    prefix = [...enter, ...prefix, bus, 'STORAGE_DRIVER=overlay'];
+    prefix = [...enter, 'prlimit', ...limits, ...prefix, bus, 'STORAGE_DRIVER=overlay'];
   } else {
     mkdirSync(runtimeFolder, { mode: 0o700 });
     chownSync(runtimeFolder, id, id);
