@@ -29,7 +29,7 @@ import type { Process } from '../spec/types.ts';
 import type { Trace } from '../trace.ts';
 import { keepsGroups } from './annotated.ts';
 import { Channel, Unexpected } from './channel.ts';
-import { writePidFile } from './create.ts';
+import { writePidFile } from './pid-file.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { openProcess } from './process-fd.ts';
 import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
