@@ -12,7 +12,7 @@ import { print } from './output.ts';
 import { checkOperands, type Parsed, parseFlags } from './parse.ts';
 import { present } from './present.ts';
 import { thisCaller } from './root.ts';
-import { findCommand, GLOBAL_FLAGS, HELP_FLAG } from './tables.ts';
+import { findCommand, GLOBAL_FLAGS, HELP_FLAG } from './tables/index.ts';
 import type { CommandSpec } from './types.ts';
 
 /** runc's exit code for a command that it does not have. */

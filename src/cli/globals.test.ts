@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { globalOptions, logOptions } from './globals.ts';
 import { parseFlags } from './parse.ts';
 import type { Caller } from './root.ts';
-import { GLOBAL_FLAGS } from './tables.ts';
+import { GLOBAL_FLAGS } from './tables/index.ts';
 
 const CALLER: Caller = { euid: 0, env: {}, inUserNamespace: () => false };
 

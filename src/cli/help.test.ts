@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandHelp, programHelp } from './help.ts';
-import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND } from './tables.ts';
+import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND } from './tables/index.ts';
 
 test("the program's help names every command and option", () => {
   const text = programHelp();

@@ -5,7 +5,7 @@
  */
 
 import { COMMIT, SPEC_VERSION, VERSION } from '../version.ts';
-import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND, HELP_FLAG } from './tables.ts';
+import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND, HELP_FLAG } from './tables/index.ts';
 import type { CommandSpec, FlagSpec } from './types.ts';
 
 const INTRODUCTION = `runts runs containers that are packaged according to the Open Container Initiative (OCI)

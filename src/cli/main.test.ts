@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { commandHelp, programHelp } from './help.ts';
-import { COMMANDS } from './tables.ts';
+import { COMMANDS } from './tables/index.ts';
 import type { CommandSpec } from './types.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));

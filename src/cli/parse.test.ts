@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { checkOperands, type FlagsEnd, parseBool, parseFlags } from './parse.ts';
-import { COMMANDS, findCommand, GLOBAL_FLAGS, HELP_FLAG } from './tables.ts';
+import { COMMANDS, findCommand, GLOBAL_FLAGS, HELP_FLAG } from './tables/index.ts';
 import type { CommandSpec, FlagSpec } from './types.ts';
 
 const TABLE: readonly FlagSpec[] = [

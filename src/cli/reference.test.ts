@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { manPages, markdownPages } from './reference.ts';
-import { COMMANDS } from './tables.ts';
+import { COMMANDS } from './tables/index.ts';
 
 const DOCS = new URL('../../docs/commands/', import.meta.url);
 

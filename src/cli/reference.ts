@@ -4,7 +4,7 @@
  * @module
  */
 
-import { COMMANDS, GLOBAL_FLAGS, HELP_FLAG } from './tables.ts';
+import { COMMANDS, GLOBAL_FLAGS, HELP_FLAG } from './tables/index.ts';
 import type { CommandSpec, FlagSpec } from './types.ts';
 
 /** A page: file name and text. */
@@ -33,7 +33,7 @@ function usage(command: CommandSpec): string {
   return `runts [global options] ${command.name} [options]${command.operands === '' ? '' : ` ${command.operands}`}`;
 }
 
-const NOTICE = '<!-- Made from src/cli/tables.ts by npm run reference. -->';
+const NOTICE = '<!-- Made from src/cli/tables by npm run reference. -->';
 
 function markdownFlags(flags: readonly FlagSpec[]): string {
   const escaped = (text: string): string => text.replaceAll('|', '\\|');

@@ -8,7 +8,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync } from '#files';
 import { errnoOf, RuntsError } from '../errors.ts';
 import { dirname, isAbsolute, resolve } from '../paths.ts';
 import { errnoText } from './present.ts';
-import { SYSTEM_ROOT } from './tables.ts';
+import { SYSTEM_ROOT } from './tables/index.ts';
 import type { GlobalOptions } from './types.ts';
 
 /** Who is asking; a parameter so that tests can be anybody. */

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { COMMANDS } from '../cli/tables.ts';
+import { COMMANDS } from '../cli/tables/index.ts';
 import type { FlagValue } from '../cli/types.ts';
 import { checkpointFlags, restoreFlags } from './options.ts';
 

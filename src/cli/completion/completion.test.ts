@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { COMMANDS } from '../tables.ts';
+import { COMMANDS } from '../tables/index.ts';
 import { completion, SHELLS } from './index.ts';
 
 for (const shell of SHELLS) {

@@ -5,7 +5,7 @@
  */
 
 import { SIGNAL_NAMES } from '../../linux/signals.ts';
-import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND, HELP_FLAG } from '../tables.ts';
+import { COMMANDS, GLOBAL_FLAGS, HELP_COMMAND, HELP_FLAG } from '../tables/index.ts';
 import type { CommandSpec, FlagSpec } from '../types.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
