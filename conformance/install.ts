@@ -7,6 +7,7 @@
  * @module
  */
 import { findCommand } from '../test/harness/requirements.ts';
+import { PROGRAMS as ARM64 } from './arm64/run.ts';
 import { buildah } from './buildah/engine.ts';
 import { containerd } from './containerd/engine.ts';
 import { docker } from './docker/engine.ts';
@@ -27,14 +28,20 @@ const TOOLS = {
   zsh: 'zsh',
 } as const;
 
-/** What is missing, by what it is for. The VM is made for x86-64. */
+/** What is missing, by what it is for. The VM is made for x86-64, and other machines are emulated there. */
 function missing(): Record<string, string[]> {
   const engines = [containerd, docker, podman, buildah].map(({ title, programs }): [string, string[]] => [
     title,
     missingPackages(programs),
   ]);
-  const vm = process.arch === 'x64' ? missingForVm().flatMap((text) => text.split(' ')) : [];
-  return { tools: missingPackages(TOOLS), ...Object.fromEntries(engines), 'the test VM': vm };
+  const all: Record<string, string[]> = { tools: missingPackages(TOOLS), ...Object.fromEntries(engines) };
+  if (process.arch === 'x64') {
+    all['the test VM'] = missingForVm();
+    all.arm64 = missingPackages(ARM64);
+  }
+  return Object.fromEntries(
+    Object.entries(all).map(([what, names]) => [what, names.flatMap((text) => text.split(' '))]),
+  );
 }
 
 /** @returns the exit code: 0 when all of it is there */

@@ -37,6 +37,10 @@ const PARTS: Readonly<
     load: () => import('./buildah/main.ts'),
     help: '[--vm]: Buildah, likewise',
   },
+  arm64: {
+    load: () => import('./arm64/main.ts'),
+    help: '[--only CASE]: containers on an arm64 kernel, in emulation',
+  },
   install: {
     load: () => import('./install.ts'),
     help: 'installs engines, other runtimes and QEMU, where that is possible',

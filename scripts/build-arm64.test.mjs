@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { buildForArm64 } from '../conformance/arm64/build.ts';
 import { noCrossTools, toolchainFor } from './build-program.mjs';
 import { root } from './lib.mjs';
 
@@ -31,10 +32,7 @@ describe('dist/runts.arm64', { skip }, () => {
   /** @param {string[]} args */
   const here = (...args) => run(join(root, 'dist/runts'), args);
 
-  before(() => {
-    const { status, stderr } = run(process.execPath, [join(root, 'scripts/build.mjs'), '--arch', 'arm64']);
-    assert.equal(status, 0, stderr);
-  });
+  before(buildForArm64);
 
   it('is for that machine, with the executor for it', () => {
     const content = readFileSync(binary);

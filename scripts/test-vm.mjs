@@ -51,7 +51,8 @@ const VM_FAILED = 125;
 /** Whether a file has to do with VMs. @param {string} file relative to the project's folder */
 export function needsVm(file) {
   const startsOne = () => /\brunInVm\b/.test(readFileSync(join(root, file), 'utf8'));
-  return file.startsWith(VM.tests) || file.startsWith('conformance/vm/') || startsOne();
+  const machines = ['conformance/vm/', 'conformance/arm64/'];
+  return [VM.tests, ...machines].some((folder) => file.startsWith(folder)) || startsOne();
 }
 
 /**

@@ -5,8 +5,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
 import { VmError } from './errors.ts';
+import { vmFolder } from './paths.ts';
 
 /** How often all of several locks are tried, in milliseconds. */
 const RETRY_MS = 250;
@@ -43,4 +45,9 @@ export async function withLock<T>(files: readonly string[], body: () => Promise<
   } finally {
     holder.stdin?.end();
   }
+}
+
+/** One of these is held by each machine: as many run at a time as there are processors. */
+export function machineSlots(): string[] {
+  return Array.from({ length: availableParallelism() }, (_, i) => join(vmFolder, `slot-${i}.lock`));
 }

@@ -88,7 +88,11 @@ export function missingForVm(): string | undefined {
 }
 
 /** A mirror that doesn't answer is given up soon; another apt-get is waited for. In seconds. */
-const APT_OPTIONS = ['Acquire::http::Timeout=30', 'Acquire::https::Timeout=30', 'DPkg::Lock::Timeout=300'];
+export const APT_OPTIONS = [
+  'Acquire::http::Timeout=30',
+  'Acquire::https::Timeout=30',
+  'DPkg::Lock::Timeout=300',
+];
 
 /** apt-get, once more with fresh package lists when it fails: those of a new machine are empty, of an old one stale. */
 export function aptGet(args: readonly string[], cwd?: string): void {

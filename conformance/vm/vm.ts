@@ -8,7 +8,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { hostProcessor } from './accelerator.ts';
@@ -18,7 +17,7 @@ import { VmError } from './errors.ts';
 import { emptyDisk, ensureImage } from './image.ts';
 import { kernelRelease } from './kernel.ts';
 import { packageLayer } from './layers.ts';
-import { withLock } from './lock.ts';
+import { machineSlots, withLock } from './lock.ts';
 import type { MachineOptions } from './machine.ts';
 import { kernelFolder, vmFolder } from './paths.ts';
 import { runProgram } from './programs.ts';
@@ -179,8 +178,7 @@ export async function streamInVm(
 ): Promise<number> {
   await ensureImage();
   const layer = options.packages?.length ? await packageLayer(options.packages) : undefined;
-  const slots = Array.from({ length: availableParallelism() }, (_, i) => join(vmFolder, `slot-${i}.lock`));
-  return withLock(slots, async () => {
+  return withLock(machineSlots(), async () => {
     const shape: MachineOptions = {
       memory: options.memory ?? 2048,
       cpus: options.cpus ?? 2,
