@@ -45,7 +45,7 @@ await main(import.meta.url, async () => {
   const { command } = await build();
   const bundle = await makeRootfs(join(root, 'bundles', name));
   if (!isRoot) {
-    throw new ScriptError('built, but containers need root for now: sudo env "PATH=$PATH" npm start');
+    throw new ScriptError('built, but the sample bundles need root: sudo env "PATH=$PATH" npm start');
   }
   const [file = '', ...first] = command.map((part) => (part.startsWith(root) ? relative(root, part) : part));
   const id = `${name}-${randomBytes(3).toString('hex')}`;

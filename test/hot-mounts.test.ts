@@ -182,7 +182,7 @@ for (const runtime of runtimes()) {
       [{ destination: '/x', type: 'proc', source: 'proc' }, /mounts\[2\]\.type: a new proc would show/],
       [{ destination: '/proc/sys', source, options: ['bind'] }, /mounts\[2\]\.destination: .*inside \/proc/],
       [
-        { destination: '/x', source, options: ['bind', 'size=1'] },
+        { destination: '/x', source, options: ['bind', 'nosiud'] },
         /mounts\[2\]\.options: bind mounts cannot/,
       ],
       [{ source, options: ['bind'] }, /mounts file is invalid: mounts\[2\]\.destination: expected/],
@@ -201,7 +201,7 @@ for (const runtime of runtimes()) {
     b.change('add', { destination: '/data', source, options: ['bind'] });
     const cases: [string, RegExp][] = [
       ['/bin', /^cannot change the container’s mounts: mounts\[1\]\.destination: nothing is mounted there/],
-      ['/missing', /mounts\[1\]\.destination: openat2\(.*ENOENT/],
+      ['/missing', /mounts\[1\]\.destination: openat2\(.*ENOENT\) \(nothing is mounted there/],
       ['/', /mounts\[1\]\.destination: "\/" can’t be removed/],
       ['/proc', /mounts\[1\]\.destination: "\/proc" can’t be removed/],
       ['/sys/firmware', /mounts\[1\]\.destination: "\/sys\/firmware" can’t be removed/],

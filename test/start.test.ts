@@ -31,14 +31,14 @@ const CASES: readonly Case[] = [
     name: 'not in PATH',
     args: ['no-such-command'],
     by: 'create',
-    text: /exec: "no-such-command": executable file not found in \$PATH$/,
+    text: /exec: "no-such-command": executable file not found in \$PATH \(process\.args\[0\]: /,
   },
   { name: 'an empty name', args: [''], by: 'create', text: /exec: "": .*(not found|no such file|directory)/ },
   {
     name: 'a path that is not there',
     args: ['/no/such'],
     by: 'create',
-    text: /exec \/no\/such: no such file or directory$/,
+    text: /exec \/no\/such: no such file or directory \(process\.args\[0\]: /,
   },
   {
     name: 'a path through a file',
@@ -63,7 +63,7 @@ const CASES: readonly Case[] = [
     args: ['/link'],
     make: (rootfs) => symlinkSync('/nowhere', join(rootfs, 'link')),
     by: 'create',
-    text: /exec \/link: no such file or directory$/,
+    text: /exec \/link: no such file or directory \(process\.args\[0\]: /,
   },
   {
     name: 'a symlink to itself',

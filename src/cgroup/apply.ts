@@ -87,7 +87,7 @@ function whyMissing({ mountpoint, path }: CgroupPlace, controller: string): stri
     readControl('/proc/cgroups') ?? '',
   );
   if (line !== null && line[1] !== '0') {
-    return 'a cgroup v1 hierarchy has it on this host, and runts uses v2 alone: boot with cgroup_no_v1=all';
+    return 'a cgroup v1 hierarchy has it on this host, and runts uses v2 alone: boot with systemd.unified_cgroup_hierarchy=1, or without systemd cgroup_no_v1=all';
   }
   return `${mountpoint}/cgroup.controllers lacks it: the kernel was built or booted without it, or the cgroup namespace is not given it`;
 }

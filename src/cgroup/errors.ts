@@ -10,9 +10,9 @@ import { errnoOf, RuntsError } from '../errors.ts';
 /** Usual causes by errno; cgroups(7) and the kernel's cgroup-v2.rst. */
 const HINTS: Record<string, string> = {
   EACCES:
-    'the cgroup is not writable for this user: run as root, or in a cgroup that was delegated to the user',
+    'the cgroup is not writable for this user: run as root or in a cgroup that was delegated to the user, or without cgroups: --cgroup-manager disabled',
   EPERM:
-    'the cgroup is not writable for this user: run as root, or in a cgroup that was delegated to the user',
+    'the cgroup is not writable for this user: run as root or in a cgroup that was delegated to the user, or without cgroups: --cgroup-manager disabled',
   EROFS: 'the cgroup file system is mounted read-only here',
   EAGAIN: 'the limit cgroup.max.descendants or cgroup.max.depth of a parent cgroup is reached',
   ENOENT: 'the cgroup was removed by somebody else',

@@ -14,7 +14,8 @@ start and remove one container.
 
 A container comes from a bundle, a folder with a config.json and a root file system:
 
-    mkdir -p web/rootfs && runts spec --bundle web
+    mkdir -p web/rootfs/bin && cp /bin/busybox web/rootfs/bin/sh      # a static one
+    runts spec --bundle web
     runts run --bundle web web`;
 
 /** The help of the whole program. */

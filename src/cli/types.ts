@@ -49,6 +49,8 @@ export interface CommandSpec {
   flagsFirst?: boolean;
   /** Exit code of a failure of the runtime itself (1; 255 for exec). */
   failureExitCode?: number;
+  /** Whose exit status the command has when runts does not fail; 0 without. */
+  exitsAs?: string;
   hidden?: boolean;
 }
 

@@ -41,7 +41,13 @@ async function checkDeletable(state: ContainerState): Promise<void> {
   const { phase, init } = state;
   const { isEnding } = await import('../linux/ending.ts');
   if (phase !== 'creating' && init !== null && isEnding(init.pid) && (await dies(init))) return;
-  throw new RuntsError('E_WRONG_STATE', `cannot delete container ${state.id} that is not stopped: ${status}`);
+  throw new RuntsError(
+    'E_WRONG_STATE',
+    `cannot delete container ${state.id} that is not stopped: ${status}`,
+    {
+      hint: 'kill it first, or delete it with --force',
+    },
+  );
 }
 
 export async function run(ctx: CommandContext): Promise<number> {

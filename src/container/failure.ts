@@ -79,7 +79,11 @@ function commandNotFound(command: string): RuntsError {
   return new RuntsError(
     'E_EXEC',
     `unable to start container process: exec: ${JSON.stringify(command)}: executable file not found in $PATH`,
-    { field: 'process.args[0]', errno: 'ENOENT' },
+    {
+      field: 'process.args[0]',
+      errno: 'ENOENT',
+      hint: 'process.args[0]: no folder of process.env’s PATH has it in this rootfs',
+    },
   );
 }
 
@@ -87,8 +91,10 @@ function commandNotFound(command: string): RuntsError {
 function commandFailure(command: string, op: Op, errno: string, words: string): RuntsError {
   const syscall = op.kind === 'syscall' ? op.name : undefined;
   const hint =
-    errno === 'ENOENT' && syscall === 'execve'
-      ? 'the file is there, so its interpreter or dynamic loader is missing in the rootfs'
+    errno === 'ENOENT'
+      ? syscall === 'execve'
+        ? 'the file is there, so its interpreter or dynamic loader is missing in the rootfs'
+        : 'process.args[0]: this rootfs has no such file'
       : errno === 'ENOEXEC'
         ? 'made for another machine, or a script without #! line'
         : errno === 'EACCES'

@@ -204,6 +204,7 @@ const REMEDIES: readonly (readonly [field: string, syscall: string, errno: strin
   ['mounts', 'umount2', 'EPERM', 'it came with the container, and can’t be removed in a user namespace'],
   ['mounts', 'mount', 'ENODEV', 'the kernel does not know this type of file system'],
   ['mounts', 'mount', 'ENOENT', 'the source, or a path among the options, does not exist'],
+  ['mounts[].destination', 'openat2', 'ENOENT', 'nothing is mounted there: see /proc/PID/mountinfo'],
   ['mounts', 'openat2', 'ENOENT', 'the destination does not exist and can’t be made on that file system'],
   ['mounts', 'mount', 'EINVAL', 'the file system refuses one of the options: see dmesg'],
   ['mounts', 'mount', 'EPERM', 'not allowed in this user namespace'],

@@ -56,15 +56,16 @@ const ACTIONS: {
   scope: async (creation, step) => {
     const { startScope } = await import('../cgroup/systemd/scope.ts');
     const cgroup = creation.state.cgroup!;
-    // From here on there may be a unit to remove.
-    creation.cgroup = { directory: cgroupDirectory(cgroup), made: [] };
-    creation.scope = startScope(step, creation.init, creation.prepared.spec.annotations ?? {});
+    creation.scope = startScope(step, creation.init, creation.prepared.spec.annotations ?? {}, () => {
+      // From here on there may be a unit to remove.
+      creation.cgroup = { directory: cgroupDirectory(cgroup), made: [] };
+    });
     cgroup.path = creation.scope.path;
-    creation.cgroup.directory = cgroupDirectory(cgroup);
+    creation.cgroup!.directory = cgroupDirectory(cgroup);
     writeState(creation.state);
     if (step.subgroup !== undefined) {
       const { enterBelow } = await import('../cgroup/enter.ts');
-      creation.cgroup.directory = enterBelow(creation.cgroup.directory, step.subgroup, creation.init);
+      creation.cgroup!.directory = enterBelow(creation.cgroup!.directory, step.subgroup, creation.init);
       cgroup.path += `/${step.subgroup}`;
       writeState(creation.state);
     }

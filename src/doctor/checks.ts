@@ -151,7 +151,10 @@ function securityModules(host: Host): Finding {
   const modules = host.read('/sys/kernel/security/lsm')?.trim();
   if (host.read('/sys/module/apparmor/parameters/enabled')?.trim() === 'Y') return ok(modules ?? 'apparmor');
   if (host.exists('/sys/fs/selinux/enforce')) return ok(modules ?? 'selinux');
-  return degraded(modules ?? 'none', 'no AppArmor and no SELinux: configs with a profile or label fail');
+  return degraded(
+    modules ?? 'none',
+    'no AppArmor and no SELinux: a config with process.apparmorProfile or process.selinuxLabel fails',
+  );
 }
 
 function executable(host: Host): Finding {

@@ -45,12 +45,14 @@ const JOB_TIMEOUT_MS = 30_000;
  * Makes the scope and waits until init is in it.
  *
  * @param pid of init
+ * @param onAsk is called before systemd is asked: from then on there may be a unit to remove
  * @throws RuntsError E_CGROUP
  */
 export function startScope(
   name: ScopeName,
   pid: number,
   annotations: Readonly<Record<string, string>>,
+  onAsk: () => void,
 ): Scope {
   const properties = scopeProperties(
     name,
@@ -61,6 +63,7 @@ export function startScope(
   const bus = openBus(name.user);
   try {
     watchJobs(bus);
+    onAsk();
     finishJob(bus, startUnit(bus, name.unit, properties), `start unit ${name.unit}`);
     return {
       path: placeOf(pid, name.unit),

@@ -15,6 +15,7 @@ export const EXEC: CommandSpec = {
   maxOperands: Number.MAX_SAFE_INTEGER,
   flagsFirst: true,
   failureExitCode: 255,
+  exitsAs: 'that of the command (128+N if signal N ended it)',
   description: `Runs a command in a running container, with the environment, user and rights of the container's
 own process where nothing else is said. Exits with the command's status (128+N if signal N ended
 it), and with 255 when the command could not be run.

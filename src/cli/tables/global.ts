@@ -24,7 +24,7 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: 'log',
     type: 'string',
     value: 'FILE',
-    help: 'append log lines to this file instead of stderr, or send them to journald:ID or syslog:ID',
+    help: 'append log lines to this file instead of stderr, or send them to journald:ID or syslog:ID; what makes a command fail is told on stderr too',
   },
   {
     name: 'log-format',

@@ -39,6 +39,7 @@ export const RESTORE: CommandSpec = {
   operands: 'CONTAINER-ID',
   minOperands: 1,
   maxOperands: 1,
+  exitsAs: 'that of the container (128+N if signal N ended it)',
   description: `Has CRIU make the processes again that "runts checkpoint" saved, in a new container of the
 bundle. Its config.json and its root file system must be as they were. Without --detach runts
 waits for the container as "runts run" does.

@@ -13,6 +13,7 @@ export const RUN: CommandSpec = {
   operands: 'CONTAINER-ID',
   minOperands: 1,
   maxOperands: 1,
+  exitsAs: 'that of the container (128+N if signal N ended it)',
   description: `Creates a container from a bundle and starts it. In the foreground runts relays signals and the
 terminal, waits for the container, removes it, and exits with its status (128+N if signal N
 ended it). With --detach runts exits once the container runs.

@@ -67,7 +67,7 @@ export const CREATE_FLAGS: readonly FlagSpec[] = [
 ];
 
 export const CONTAINER = `CONTAINER-ID is the name of the container, unique under --root: letters, digits and the
-characters _ + . - (neither "." nor "..").`;
+characters _ + . - (but not ".", ".." or ".cache").`;
 
 export const REGEX_FLAG: FlagSpec = {
   name: 'regex',

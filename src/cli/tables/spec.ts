@@ -17,7 +17,8 @@ export const SPEC: CommandSpec = {
 is not overwritten.
 
 Example:
-    mkdir -p web/rootfs && runts spec --bundle web`,
+    mkdir -p web/rootfs/bin && cp /bin/busybox web/rootfs/bin/sh      # a static one
+    runts spec --bundle web`,
   flags: [
     { ...BUNDLE, help: 'the folder to write config.json to' },
     { name: 'rootless', type: 'boolean', help: 'make a config.json for an ordinary user' },
