@@ -55,7 +55,7 @@ Times runts, runc and crun side by side in one run, in namespaces of its own. Ne
   --full              all profiles, all fleets, all growth: about twenty minutes
   --rounds N          rounds that count (default 20, with --full 40); long samples are in fewer of them
   --warmup N          rounds before them that don't (default 3)
-  --only A,B          measures: true, version, run, create+start+delete, create, start, delete, state, exec, kill
+  --only A,B          measures: true, version, run, create+start+delete, create, start, delete, state, exec, kill, list
   --runtimes A,B      runts, runts-node, runc, crun, floor or name='path[ argument...]', e.g. old=/usr/bin/runts
                       (default all five)
   --also A,B          more of them, beside those, e.g. --also old=/usr/bin/runts

@@ -90,7 +90,8 @@ export function shortTable(results: Results): string {
       ? ' Other programs were at work on the machine meanwhile.'
       : '';
   const text =
-    `Medians of ${results.rounds} interleaved rounds with runc’s default config, ${results.date.slice(0, 10)}: ` +
+    `Medians of ${results.rounds} interleaved rounds (fewer where a round is many containers), with runc’s default config where ` +
+    `nothing else is said, ${results.date.slice(0, 10)}: ` +
     `${machine.cpu}, ${machine.cpus} CPUs, ${machine.os}, Linux ${machine.kernel}.${busy} ` +
     '[bench/](bench/README.md) says how; all figures and charts are in [bench/results](bench/results/).';
   return `${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}\n\n${wrapped(text, 120)}`;
