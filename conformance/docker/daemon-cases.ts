@@ -39,11 +39,14 @@ function rootless(box: Box) {
     bridge: 'none',
     iptables: false,
     'storage-driver': 'vfs',
-    'exec-opts': undefined,
     'cgroup-parent': undefined,
   };
-  // What of root's is in the way. A network of its own, in which the daemon may forward packets.
-  const inside = 'rm -f /run/docker /run/containerd /run/xtables.lock; exec unshare --net "$@" --rootless';
+  // What of root's is in the way, AppArmor's profiles too, which the daemon finds and may not read. A network of its own,
+  // in which the daemon may forward packets.
+  const inside =
+    'rm -f /run/docker /run/containerd /run/xtables.lock; ' +
+    '[ ! -d /sys/kernel/security/apparmor ] || mount -t tmpfs none /sys/kernel/security; ' +
+    'exec unshare --net "$@" --rootless';
   const daemon = startDaemon(setting, 'rootless', config, {
     base,
     launch: (argv) => [
