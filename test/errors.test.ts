@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -312,6 +313,27 @@ for (const runtime of runtimes()) {
       assert.deepEqual(readdirSync(folder), ['filler']);
       await assertNothingLeft(before);
     }
+    assert.equal(spawnSync('umount', [folder]).status, 0);
+  });
+
+  it('a disk that is full when the container starts: it runs, and is known to', async (t) => {
+    const folder = join(temporaryFolder(t), 'small');
+    mkdirSync(folder);
+    assert.equal(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]).status, 0);
+    const s = session(t, runtime);
+    const bundle = tempBundle(t, { args: ['sleep', '60'], rootfs: 'shared' });
+    const id = uniqueId('small');
+    const globals = ['--root', folder];
+    const create = s.spawn(['create', '--bundle', bundle.path, id], { globals });
+    assert.deepEqual(await once(create, 'exit'), [0, null]);
+    spawnSync('dd', ['if=/dev/zero', `of=${folder}/filler`, 'bs=4k', 'count=20']);
+    const start = s.call(['start', id], { globals });
+    assert.equal(start.code, 0);
+    assert.match(start.stderr, /level=warning.*cannot write the state.*no space left on device/);
+    const { status } = JSON.parse(s.ok(['state', id], { globals })) as { status: string };
+    assert.equal(status, 'running');
+    assert.match(s.call(['delete', id], { globals }).stderr, /not stopped: running/);
+    s.ok(['delete', '--force', id], { globals });
     assert.equal(spawnSync('umount', [folder]).status, 0);
   });
 

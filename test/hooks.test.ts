@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { HookPhase } from '../src/hooks/phases.ts';
 import type { Hook } from '../src/spec/types.ts';
 import {
@@ -11,6 +13,7 @@ import {
   session,
   tempBundle,
   temporaryFolder,
+  uniqueId,
 } from './harness/index.ts';
 
 const { skip } = privateWorld();
@@ -197,5 +200,74 @@ for (const runtime of runtimes()) {
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^OF=command$/m);
     assert.ok(existsSync(join(bundle.rootfs, 'tmp/env')));
+  });
+
+  test(`${runtime.name}: a poststart hook may change its container`, { skip }, (t) => {
+    const s = session(t, runtime);
+    const update = [...runtime.command, '--root', s.root, 'update', '--resources', '-'];
+    const script = `id=$(sed 's/.*"id":"\\([^"]*\\)".*/\\1/'); echo '{}' | ${update.join(' ')} $id`;
+    const bundle = tempBundle(t, {
+      args: ['sleep', '1000'],
+      config: (spec) => {
+        spec.hooks = {
+          poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env: [`PATH=${process.env.PATH}`] }],
+        };
+      },
+    });
+    const { id, code, output } = s.create(bundle);
+    assert.equal(code, 0, output());
+    s.ok(['start', id]);
+    s.ok(['delete', '--force', id]);
+    const detached = s.detach(bundle);
+    assert.equal(detached.code, 0, detached.output());
+  });
+
+  test(`${runtime.name}: a poststart hook that hangs is not in the way of delete --force`, {
+    skip,
+  }, async (t) => {
+    const folder = temporaryFolder(t);
+    const script = `touch ${folder}/here; while [ ! -e ${folder}/go ]; do sleep 0.05; done`;
+    const bundle = tempBundle(t, {
+      args: ['sleep', '1000'],
+      config: (spec) => {
+        const env = ['PATH=/bin:/usr/bin'];
+        spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
+      },
+    });
+    const s = session(t, runtime);
+    const { id } = s.create(bundle);
+    const start = s.spawn(['start', id]);
+    const ended = once(start, 'exit');
+    while (!existsSync(join(folder, 'here'))) await setTimeout(20);
+    s.ok(['delete', '--force', id]);
+    assert.equal(start.exitCode, null);
+    writeFileSync(join(folder, 'go'), '');
+    assert.deepEqual(await ended, [0, null]);
+    await s.waitFor(id, 'gone');
+  });
+
+  test(`${runtime.name}: a poststart hook that fails ends its own container alone, not one that has its name by then`, {
+    skip,
+  }, async (t) => {
+    const folder = temporaryFolder(t);
+    const script = `touch ${folder}/here; while [ ! -e ${folder}/go ]; do sleep 0.05; done; exit 1`;
+    const failing = tempBundle(t, {
+      args: ['sleep', '1000'],
+      config: (spec) => {
+        const env = ['PATH=/bin:/usr/bin'];
+        spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
+      },
+    });
+    const s = session(t, runtime);
+    const id = uniqueId();
+    const run = s.spawn(['run', '--detach', '--bundle', failing.path, id]);
+    const ended = once(run, 'exit');
+    while (!existsSync(join(folder, 'here'))) await setTimeout(20);
+    s.ok(['delete', '--force', id]);
+    const other = s.detach(tempBundle(t, { args: ['sleep', '1000'] }), { id });
+    assert.equal(other.code, 0, other.output());
+    writeFileSync(join(folder, 'go'), '');
+    assert.deepEqual(await ended, [1, null]);
+    assert.equal(s.state(id).status, 'running');
   });
 }

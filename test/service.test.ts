@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { AF, SOCK } from '../ffi/constants/socket.ts';
 import { POLL } from '../ffi/descriptors.ts';
@@ -77,6 +77,33 @@ for (const runtime of runtimes()) {
     const { id, code, output } = s.create(bundle, { env: env({ NOTIFY_SOCKET: path }) });
     assert.equal(code, 0, output());
     const child = s.spawn(['start', id], { env: env({ NOTIFY_SOCKET: path }) });
+    assert.equal(await next(), 'READY=1\n');
+    assert.match(await next(), /^MAINPID=\d+\n$/);
+    assert.equal(await next(), 'BARRIER=1');
+    if (child.exitCode === null) assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  it('a start that is refused does not come between', async (t) => {
+    const { path, next } = manager(t);
+    const go = join(temporaryFolder(t), 'go');
+    const bundle = notifyingBundle(t, ['READY=1']);
+    const [perl, option, script] = bundle.config.process.args as [string, string, string];
+    bundle.config.process.args = [
+      perl,
+      option,
+      `select(undef, undef, undef, 0.05) until -e "${go}"; ${script}`,
+    ];
+    const folder = dirname(go);
+    bundle.config.mounts.push({ destination: folder, type: 'bind', source: folder, options: ['bind'] });
+    bundle.save();
+    const s = session(t, runtime);
+    const { id, code, output } = s.create(bundle, { env: env({ NOTIFY_SOCKET: path }) });
+    assert.equal(code, 0, output());
+    const child = s.spawn(['start', id], { env: env({ NOTIFY_SOCKET: path }) });
+    await s.waitFor(id, 'running');
+    const second = s.call(['start', id], { env: env({ NOTIFY_SOCKET: path }) });
+    assert.match(second.stderr, /cannot start an already running container/);
+    writeFileSync(go, '');
     assert.equal(await next(), 'READY=1\n');
     assert.match(await next(), /^MAINPID=\d+\n$/);
     assert.equal(await next(), 'BARRIER=1');

@@ -15,6 +15,7 @@ import { destroy, runPoststop } from './destroy.ts';
 import type { Lock } from './lock.ts';
 import type { NotifyProxy } from './notify.ts';
 import type { Prepared } from './prepare.ts';
+import { relock } from './relock.ts';
 import type { ContainerState } from './state.ts';
 
 /** What is there so far. */
@@ -22,6 +23,8 @@ export class Creation {
   readonly prepared: Prepared;
   readonly state: ContainerState;
   lock: Lock | null = null;
+  /** The lock was let go of, for poststart hooks. */
+  unlocked = false;
   cgroup: CreatedCgroup | null = null;
   /** The unit that holds the cgroup, with the systemd manager. */
   scope: Scope | null = null;
@@ -61,6 +64,9 @@ export async function abandon(creation: Creation): Promise<void> {
   creation.netDevices?.close();
   for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);
   if (creation.lock === null) return;
+  const lock = creation.unlocked ? relock(state) : creation.lock;
+  // Somebody has deleted it.
+  if (lock === undefined) return;
   try {
     await destroy(state.rootPath, state.id, {
       init: state.init,
@@ -75,7 +81,7 @@ export async function abandon(creation: Creation): Promise<void> {
       `cannot remove all of container ${state.id}: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
-  creation.lock.release();
+  lock.release();
   if (creation.init > 0) await runPoststop(state);
 }
 

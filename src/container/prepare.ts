@@ -58,6 +58,10 @@ export async function prepare(ctx: CommandContext, intent: Intent, trace?: Trace
     const { withHostSize } = await import('../terminal/size.ts');
     spec.process = withHostSize(spec.process);
   }
+  if (spec.linux?.sysctl !== undefined) {
+    const { refuseHostSysctls } = await import('../linux/host-sysctls.ts');
+    refuseHostSysctls(spec);
+  }
   const rootfs = rootfsPath(spec, bundle, intent.dryRun);
   const cgroup = cgroupOf(ctx, spec, intent);
   const noPivot = ctx.flags['no-pivot'] === true;

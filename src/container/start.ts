@@ -7,6 +7,7 @@
 import { closeSync, constants, openSync, unlinkSync, writeSync } from '#files';
 import { readReport } from '../../ffi/report.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { log } from '../log.ts';
 import { TAG } from '../plan/protocol.ts';
 import { execFailure } from './failure.ts';
 import { type ContainerState, writeState } from './state.ts';
@@ -24,9 +25,15 @@ export function release(state: ContainerState): void {
   } finally {
     closeSync(result);
   }
-  state.phase = 'running';
-  writeState(state);
+  // Without the FIFO the container counts as running, whatever the state says: that takes no room, and no time.
   for (const name of ['exec.fifo', 'result.fifo']) unlinkSync(`${folder}/${name}`);
+  state.phase = 'running';
+  try {
+    writeState(state);
+  } catch (error) {
+    // The command runs.
+    log.warn(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Never blocks: without a reader init is gone. */

@@ -184,6 +184,11 @@ const ACTIONS: {
 
   hooks: async (creation, step) => {
     const hooks = (creation.prepared.spec.hooks as Hooks | undefined)?.[step.phase] ?? [];
+    // The command runs: its hooks may change the container, and must not be in the way of its end.
+    if (step.phase === 'poststart') {
+      creation.lock?.release();
+      creation.unlocked = true;
+    }
     const { runContainerHooks } = await import('./hooks.ts');
     await runContainerHooks(step.phase, hooks, creation.state);
   },
