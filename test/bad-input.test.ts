@@ -134,6 +134,14 @@ const FIELDS: Record<string, [change: (spec: TestSpec) => void, message: RegExp]
     },
     /linux\.sysctl\["net\.ipv4\.ip_forward"\]: .*not allowed in host network namespace/,
   ],
+  'a sysctl of the host by the path of its namespace': [
+    (spec) => {
+      without('network')(spec);
+      spec.linux.namespaces.push({ type: 'network', path: `/proc/${process.pid}/ns/net` });
+      spec.linux.sysctl = { 'net.ipv4.ip_forward': '1' };
+    },
+    /linux\.sysctl\["net\.ipv4\.ip_forward"\]: .*not allowed in host network namespace \(.*the runtime’s own/,
+  ],
   'a device over a folder': [
     put('linux', { devices: [{ path: '/bin', type: 'c', major: 1, minor: 3 }] }),
     /linux\.devices\[0\]: another file is in the place.*EEXIST/,

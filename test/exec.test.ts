@@ -1,6 +1,7 @@
 /** `exec`: a further process in a container. */
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -60,6 +61,15 @@ for (const runtime of runtimes()) {
     );
     assert.equal(s.call(['exec', id, 'sh', '-c', 'exit 7']).code, 7);
     assert.equal(s.call(['exec', id, 'sh', '-c', 'kill -TERM $$']).code, 143);
+  });
+
+  it('with --process from a pipe, as a shell’s <(command) is', (t) => {
+    const { s, id } = sleeping(t);
+    const json = JSON.stringify({ args: ['echo', 'from a pipe'], cwd: '/', env: ['PATH=/bin'] });
+    const argv = [...runtime.command, '--root', s.root, 'exec', '--process', '/dev/stdin', id];
+    const script = '{ sleep 0.2; printf %s "$0"; } | "$@"';
+    const { stdout, stderr } = spawnSync('sh', ['-c', script, json, ...argv], { encoding: 'utf8' });
+    assert.deepEqual([stdout, stderr], ['from a pipe\n', '']);
   });
 
   it('with --process everything comes from the file', (t) => {

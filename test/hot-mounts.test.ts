@@ -1,17 +1,24 @@
 /** Mounts that come and go while the container is there: `mounts add`, `mounts remove`. */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
   readdirSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { O } from '../ffi/constants/file.ts';
+import { syscall } from '../ffi/local.ts';
 import type { Mount } from '../src/spec/types.ts';
 import {
   privateWorld,
@@ -193,6 +200,25 @@ for (const runtime of runtimes()) {
       assert.match(msg, message);
       assert.deepEqual(b.look({ mounts: 'cat /proc/self/mountinfo' }), before, String(message));
     }
+  });
+
+  it('the mounts come from a pipe that does not block', async (t) => {
+    const source = folderOf(t, 'hello\n');
+    const { s, id, look } = box(t, runtime);
+    const pair = new Int32Array(2);
+    syscall('pipe2', [pair, O.CLOEXEC | O.NONBLOCK]);
+    const [ours, theirs] = [pair[1]!, pair[0]!];
+    const [file, ...first] = runtime.command;
+    const child = spawn(file!, [...first, '--root', s.root, 'mounts', 'add', id, '-'], {
+      stdio: [theirs, 'inherit', 'inherit'],
+    });
+    closeSync(theirs);
+    // It has begun to read by then, or reads it all at once: right either way.
+    await setTimeout(300);
+    writeSync(ours, JSON.stringify([{ destination: '/data', source, options: ['bind'] }]));
+    closeSync(ours);
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
+    assert.equal(look({ text: 'cat /data/file' }).text, 'hello');
   });
 
   it('what is no mount can’t be removed, and then nothing is', (t) => {

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { readFileSync } from '#files';
 import type { CommandContext } from '../cli/types.ts';
 import { addMounts, removeMounts } from '../container/hot-mounts.ts';
 import { withLockAsync } from '../container/lock.ts';
 import { find } from '../container/running.ts';
 import { type ContainerState, hasMountNamespace, stateDirectory } from '../container/state.ts';
 import { notRunning, RuntsError } from '../errors.ts';
-import { parseJson, readJsonFile } from '../spec/json-file.ts';
+import { readJsonFileOrPipe, readJsonInput } from '../spec/json-file.ts';
 import type { Mount } from '../spec/types.ts';
 import { validateMounts, withoutNulls } from '../spec/validate.ts';
 import { invalid } from '../spec/violations.ts';
@@ -49,7 +48,7 @@ function readMounts(file: string): Mount[] {
   const what = 'mounts file';
   let value: unknown;
   try {
-    ({ value } = file === '-' ? parseJson(readFileSync(0), what) : readJsonFile(file, what));
+    ({ value } = file === '-' ? readJsonInput(what) : readJsonFileOrPipe(file, what));
   } catch (cause) {
     if (cause instanceof RuntsError) throw cause;
     throw new RuntsError('E_CONFIG_MISSING', `${what} not found: ${JSON.stringify(file)}`, {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { readFileSync } from '#files';
 import { oomKills } from '../cgroup/oom.ts';
 import { updateCgroup } from '../cgroup/update.ts';
 import type { CommandContext } from '../cli/types.ts';
@@ -15,7 +14,7 @@ import { resourcesOfFlags } from '../container/update-flags.ts';
 import { changedResources, meaningful } from '../container/update-merge.ts';
 import { notRunning, RuntsError } from '../errors.ts';
 import { log } from '../log.ts';
-import { parseJson, readJsonFile } from '../spec/json-file.ts';
+import { readJsonFileOrPipe, readJsonInput } from '../spec/json-file.ts';
 import type { LinuxIntelRdt, LinuxResources } from '../spec/types.ts';
 import { validateResourcesObject, withoutNulls } from '../spec/validate.ts';
 import { invalid } from '../spec/violations.ts';
@@ -72,7 +71,7 @@ function wanted(ctx: CommandContext): LinuxResources {
   const what = 'resources';
   let resources: unknown;
   if (typeof file === 'string' && file !== '') {
-    const { value } = file === '-' ? parseJson(readFileSync(0), what) : readFile(file, what);
+    const { value } = file === '-' ? readJsonInput(what) : readFile(file, what);
     resources = withoutNulls(value);
   } else {
     resources = resourcesOfFlags(ctx.flags);
@@ -84,7 +83,7 @@ function wanted(ctx: CommandContext): LinuxResources {
 
 function readFile(path: string, what: string): { value: unknown } {
   try {
-    return readJsonFile(path, `${what} file`);
+    return readJsonFileOrPipe(path, `${what} file`);
   } catch (cause) {
     if (cause instanceof RuntsError) throw cause;
     throw new RuntsError('E_CONFIG_MISSING', `--resources: ${JSON.stringify(path)}: no such file`, {

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync } from '#files';
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from '#files';
 import { fromUtf8, utf8 } from '../../ffi/text.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
+import { readToEnd } from '../linux/input.ts';
 import { excerpt, findSyntaxFault, position } from './json-syntax.ts';
 
 /** Greatest size of a file in bytes. The largest real config.json (hundreds of mounts) is below 1 MB. */
@@ -34,7 +35,28 @@ export function readJsonFile(path: string, what: string): JsonDocument {
   return parseJsonText(readText(path, what), what);
 }
 
-/** Parses bytes, e.g. of standard input. Errors as of {@link readJsonFile}. */
+/** Reads and parses standard input. Errors as of {@link readJsonFile}. */
+export function readJsonInput(what: string): JsonDocument {
+  const bytes = readToEnd(0, MAX_BYTES);
+  if (bytes.length > MAX_BYTES) throw tooLarge(what, '-');
+  return parseJson(bytes, what);
+}
+
+/** Reads and parses a file or a pipe (`<(command)` of a shell). Errors as of {@link readJsonFile}. */
+export function readJsonFileOrPipe(path: string, what: string): JsonDocument {
+  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return readJsonFile(path, what);
+  // A pipe without a writer would be waited for.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const bytes = readToEnd(fd, MAX_BYTES);
+    if (bytes.length > MAX_BYTES) throw tooLarge(what, path);
+    return parseJson(bytes, what);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Errors as of {@link readJsonFile}. */
 export function parseJson(bytes: Uint8Array, what: string): JsonDocument {
   const text = fromUtf8(bytes);
   if (text.includes(REPLACEMENT)) checkUtf8(bytes, text, what);

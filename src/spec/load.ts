@@ -6,7 +6,7 @@
 
 import { errnoOf, RuntsError } from '../errors.ts';
 import { noteExactIntegers } from './integers.ts';
-import { type JsonDocument, readJsonFile } from './json-file.ts';
+import { type JsonDocument, readJsonFile, readJsonFileOrPipe } from './json-file.ts';
 import type { Process, Spec } from './types.ts';
 import { validateProcessObject, validateSpec, withoutNulls } from './validate.ts';
 import { invalid, type Violation } from './violations.ts';
@@ -47,7 +47,7 @@ export function loadProcess(path: string): Process {
   const what = 'process file';
   let document: JsonDocument;
   try {
-    document = readJsonFile(path, what);
+    document = readJsonFileOrPipe(path, what);
   } catch (cause) {
     if (errnoOf(cause) !== 'ENOENT') throw cause;
     throw new RuntsError('E_CONFIG_MISSING', `${what} not found: ${JSON.stringify(path)}`, {

@@ -34,7 +34,7 @@ export function sysctlComponents(name: string): string[] {
 }
 
 /** The namespace that a sysctl belongs to, undefined for those of the whole machine. */
-function namespaceOfSysctl(components: readonly string[]): LinuxNamespaceType | undefined {
+export function namespaceOfSysctl(components: readonly string[]): LinuxNamespaceType | undefined {
   const [first, second] = components;
   const name = components.join('.');
   if (IPC.has(name) || (first === 'fs' && second === 'mqueue')) return 'ipc';
@@ -47,7 +47,8 @@ function isFileName(part: string): boolean {
   return part !== '' && part !== '.' && part !== '..';
 }
 
-const REFUSALS: Partial<Record<LinuxNamespaceType, string>> = {
+/** What is said of one that would be the host's; runc's texts. */
+export const REFUSALS: Partial<Record<LinuxNamespaceType, string>> = {
   ipc: 'is not allowed in the hosts ipc namespace',
   network: 'is not allowed in host network namespace',
   uts: 'is not allowed in the hosts uts namespace',
