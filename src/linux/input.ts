@@ -6,6 +6,7 @@
 
 import { readSync } from '#files';
 import { POLL, poll } from '../../ffi/descriptors.ts';
+import { concatBytes } from '../../ffi/text.ts';
 import { errnoOf } from '../errors.ts';
 
 const PIECE = 65_536;
@@ -32,11 +33,5 @@ export function readToEnd(fd: number, most: number): Uint8Array {
     pieces.push(piece.subarray(0, length));
     size += length;
   }
-  const all = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concatBytes(pieces);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { CommandSpec } from '../types.ts';
+import { FORMAT_FLAG } from './shared.ts';
 
 export const LIST: CommandSpec = {
   name: 'list',
@@ -13,16 +14,5 @@ export const LIST: CommandSpec = {
   minOperands: 0,
   maxOperands: 0,
   description: 'Lists the containers under --root.',
-  flags: [
-    {
-      name: 'format',
-      short: 'f',
-      type: 'string',
-      value: 'FORMAT',
-      default: 'table',
-      choices: ['table', 'json'],
-      help: 'table or json',
-    },
-    { name: 'quiet', short: 'q', type: 'boolean', help: 'print only the ids' },
-  ],
+  flags: [FORMAT_FLAG, { name: 'quiet', short: 'q', type: 'boolean', help: 'print only the ids' }],
 };

@@ -5,6 +5,7 @@
  */
 
 import type { CommandSpec } from '../types.ts';
+import { FORMAT_FLAG } from './shared.ts';
 
 export const PS: CommandSpec = {
   name: 'ps',
@@ -15,15 +16,5 @@ export const PS: CommandSpec = {
   flagsFirst: true,
   description: `Runs the host's ps with the given arguments (default: -ef) and prints the rows of the container's
 processes, or prints their process ids as JSON.`,
-  flags: [
-    {
-      name: 'format',
-      short: 'f',
-      type: 'string',
-      value: 'FORMAT',
-      default: 'table',
-      choices: ['table', 'json'],
-      help: 'table or json',
-    },
-  ],
+  flags: [FORMAT_FLAG],
 };

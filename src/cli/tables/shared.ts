@@ -79,3 +79,14 @@ export const REGEX_FLAG: FlagSpec = {
 export const JSON_FLAG: FlagSpec = { name: 'json', type: 'boolean', help: 'print JSON' };
 
 export const switchFlag = (name: string, help: string): FlagSpec => ({ name, type: 'boolean', help });
+
+/** Of what prints a table. */
+export const FORMAT_FLAG: FlagSpec = {
+  name: 'format',
+  short: 'f',
+  type: 'string',
+  value: 'FORMAT',
+  default: 'table',
+  choices: ['table', 'json'],
+  help: 'table or json',
+};
