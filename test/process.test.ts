@@ -153,6 +153,34 @@ for (const runtime of runtimes()) {
     assert.equal(seen.cwd, '/etc');
   });
 
+  it('a working directory may lie in a procfs, also behind a symlink', (t) => {
+    for (const [cwd, seen] of [
+      ['/proc/self', '/proc/1'],
+      ['/proc', '/proc'],
+      ['/link/fs', '/proc/fs'],
+    ] as const) {
+      const { code, stdout, stderr } = lookAt(t, runtime, 'pwd -P', {
+        own: (rootfs) => symlinkSync('/proc', join(rootfs, 'link')),
+        config: (spec) => {
+          spec.process.cwd = cwd;
+        },
+      });
+      assert.deepEqual([code, stderr, stdout], [0, '', `${seen}\n`]);
+    }
+  });
+
+  it('a working directory behind a magic link, and one that would have to be made in a procfs, are refused', (t) => {
+    for (const cwd of ['/proc/self/root', '/proc/self/cwd', '/proc/self/fd/0', '/proc/self/made']) {
+      const { code, stderr } = lookAt(t, runtime, 'pwd', {
+        config: (spec) => {
+          spec.process.cwd = cwd;
+        },
+      });
+      assert.equal(code, 1, cwd);
+      assert.match(stderr, /process\.cwd: .*(ELOOP|ENOENT)/, cwd);
+    }
+  });
+
   it('a relative working directory is refused', (t) => {
     const { code, stderr } = lookAt(t, runtime, 'true', {
       config: (spec) => {

@@ -251,12 +251,15 @@ function planInit(ctx: PlanContext, spec: Spec, process: Process, hasHooks: bool
   return mounts.mappings;
 }
 
-/** A working directory that isn't there is made, as every runtime does. */
+/**
+ * A working directory that isn't there is made, as every runtime does. Whether it is inside the root is asked again where
+ * it is entered: planWorkingDirectory.
+ */
 function planCwd(ctx: PlanContext, root: RootAccess, cwd: string): void {
   if (cwd === '/') return;
   const { program } = ctx;
   program.within('process.cwd', () => {
-    root.openTarget(cwd, 'folder', 'process.cwd');
+    root.openFolder(cwd, 'process.cwd');
     program.call('close', [valueIn(root.target)]);
   });
 }

@@ -84,17 +84,26 @@ export class RootAccess {
       this.open(relative, this.target);
       return;
     }
-    this.maker ??= new TargetMaker(this.program, this.cells());
-    const { elsewhere, found } = this.maker.add({
-      path: relative,
-      made: relativeToRoot(this.links?.get(path) ?? relative),
-      make,
-      field,
-    });
+    const { elsewhere, found } = this.request(path, relative, make, field);
     const flags = make === 'folder' ? O.PATH | O.DIRECTORY : O.PATH;
     this.program.call('openat2', [valueIn(this.fd), relative, how(flags, true), OPEN_HOW_SIZE], {
       store: this.target,
       tolerate: ['ENOENT', 'ELOOP'],
+      goto: elsewhere,
+    });
+    this.program.place(found);
+  }
+
+  /**
+   * Opens a folder that nothing is mounted on, into {@link target}; what is missing of it is made, as by
+   * {@link openTarget}. Unlike a target, one that is there may be in a procfs behind a symlink.
+   */
+  openFolder(path: string, field: string): void {
+    const relative = relativeToRoot(path);
+    const { elsewhere, found } = this.request(path, relative, 'folder', field);
+    this.program.call('openat2', [valueIn(this.fd), relative, how(O.PATH | O.DIRECTORY), OPEN_HOW_SIZE], {
+      store: this.target,
+      tolerate: ['ENOENT'],
       goto: elsewhere,
     });
     this.program.place(found);
@@ -122,6 +131,18 @@ export class RootAccess {
   get made(): Cell {
     this.maker ??= new TargetMaker(this.program, this.cells());
     return this.maker.wasMade;
+  }
+
+  /** Where to go on with a target that isn't simply there, and the label for where it then is. */
+  private request(
+    path: string,
+    relative: string,
+    make: Make,
+    field: string,
+  ): { elsewhere: Label; found: Label } {
+    this.maker ??= new TargetMaker(this.program, this.cells());
+    const made = relativeToRoot(this.links?.get(path) ?? relative);
+    return this.maker.add({ path: relative, made, make, field });
   }
 
   private cells(): TargetCells {
