@@ -15,24 +15,20 @@ import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts
 import { image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
-import { hasCloseRange, lastCapability, machine, setgroupsDenied } from '../linux/facts.ts';
 import { openInRoot, withRoot } from '../linux/in-root.ts';
 import { readRegular } from '../linux/regular-file.ts';
-import { securityModules } from '../linux/security.ts';
 import { log } from '../log.ts';
 import { type JoinOptions, planJoinInto } from '../plan/join.ts';
-import { asksForLabels } from '../plan/labels.ts';
 import { TAG } from '../plan/protocol.ts';
-import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { HostFacts } from '../plan/types.ts';
 import type { Process } from '../spec/types.ts';
 import type { Trace } from '../trace.ts';
-import { keepsGroups } from './annotated.ts';
 import { Channel, Unexpected } from './channel.ts';
+import { endMember, memberFacts, memberOptions, settingsFromOutside } from './member.ts';
 import { writePidFile } from './pid-file.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { openProcess } from './process-fd.ts';
-import { type ContainerState, cgroupDirectory, stateDirectory } from './state.ts';
+import { type ContainerState, cgroupDirectory } from './state.ts';
 
 export interface ExecOptions {
   process: Process;
@@ -81,28 +77,15 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
         );
       } else [console, handed.console] = socketPair();
     }
-    const seccomp = await containerFilter(state);
     join = {
-      seccomp,
-      id: state.id,
-      namespaces: state.namespaces,
+      ...(await memberOptions(state, options.process)),
       rootfs: state.rootfs,
-      process: options.process,
-      linux: state,
       cgroup: cgroup !== null,
-      noNewKeyring: state.noNewKeyring,
       preserveFds: options.preserveFds,
-      keepGroups: await keepsGroups(state),
     };
+    const setFromOutside = await settingsFromOutside(state, options.process);
     facts = {
-      machine: machine(),
-      euid: process.geteuid?.() ?? 0,
-      egid: process.getegid?.() ?? 0,
-      lastCapability: lastCapability(),
-      cgroupMount: state.cgroup?.mountpoint ?? null,
-      setgroupsDenied: setgroupsDenied(),
-      closeRange: hasCloseRange(),
-      security: asksForLabels(options.process) ? securityModules() : undefined,
+      ...memberFacts(state, options.process),
       passwd: needsHome(options.process) ? containerFile(state, 'etc/passwd') : undefined,
     };
     const writer = new TapeWriter(facts.machine);
@@ -126,17 +109,13 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
       place(pid, cgroup.path, state);
       channel.go();
     }
-    if (state.resctrl !== undefined) {
-      const { joinResctrl } = await import('../linux/resctrl.ts');
-      joinResctrl(state.resctrl, pid);
-    }
-    if (seccomp?.notify === true) {
+    if (join.seccomp?.notify === true) {
       const { handListenerToAgent } = await import('../seccomp/notify.ts');
       handListenerToAgent(channel, pid, state.seccompListener!, state, 'running');
       channel.go();
     }
     channel.expect(TAG.READY);
-    if (state.namespaces.some((n) => n.type === 'user')) await setFromOutside(pid, options.process);
+    setFromOutside(pid);
     if (options.pidfdSocket !== undefined) {
       const { sendPidfd } = await import('./pidfd-socket.ts');
       sendPidfd(options.pidfdSocket, pid, 'setns');
@@ -152,10 +131,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     return { pid, pidfd, console };
   } catch (error) {
     if (console !== null) closeSync(console);
-    if (pid > 0) {
-      killQuietly(pid);
-      reapExecutor(pid);
-    }
+    if (pid > 0) endMember(pid);
     const { hasEnded } = await import('./ended.ts');
     if (hasEnded(state, init, error)) throw stoppedError(error);
     if (!(error instanceof Unexpected)) throw error;
@@ -168,25 +144,6 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     closeSync(init);
     channel?.close();
   }
-}
-
-/** What a process in a user namespace has no right to set for itself. */
-async function setFromOutside(pid: number, process: Process): Promise<void> {
-  if ((process.rlimits ?? []).length > 0) {
-    const { setLimits } = await import('../linux/limits.ts');
-    setLimits(pid, process.rlimits ?? []);
-  }
-  if ((process.scheduler ?? process.ioPriority) !== undefined) {
-    const { setScheduling } = await import('../linux/scheduling.ts');
-    setScheduling(pid, process);
-  }
-}
-
-/** Every process of the container has its filter, compiled once. */
-async function containerFilter(state: ContainerState): Promise<CompiledFilter | undefined> {
-  if (state.seccompFilter === null) return undefined;
-  const { savedFilter } = await import('../seccomp/filter.ts');
-  return savedFilter(stateDirectory(state.rootPath, state.id), state.id);
 }
 
 /** Also for a container that ended while the process was on its way in: what failed then is of no interest. */
@@ -246,12 +203,4 @@ function containerFile(state: ContainerState, path: string): string | undefined 
       closeSync(fd);
     }
   });
-}
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has ended
-  }
 }

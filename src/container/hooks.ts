@@ -15,16 +15,16 @@ import { PHASES } from '../hooks/phases.ts';
 import { type HookPhase, runHooks } from '../hooks/run.ts';
 import { type HookCommand, hookPipes, startError } from '../hooks/spawn.ts';
 import type { HookProcess } from '../hooks/supervise.ts';
-import { hasCloseRange, lastCapability, setgroupsDenied } from '../linux/facts.ts';
 import { planHook } from '../plan/hook.ts';
+import type { MemberOptions } from '../plan/member.ts';
 import { TAG } from '../plan/protocol.ts';
-import type { CompiledFilter } from '../plan/seccomp.ts';
 import type { Hook } from '../spec/types.ts';
-import { keepsGroups, outputOf } from './annotated.ts';
+import { outputOf } from './annotated.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
+import { endMember, memberFacts, memberOptions, settingsFromOutside } from './member.ts';
 import { openCgroupNamespace, place } from './place.ts';
-import { type ContainerState, cgroupDirectory, hasMountNamespace, stateDirectory } from './state.ts';
+import { type ContainerState, cgroupDirectory, hasMountNamespace } from './state.ts';
 import { ociState } from './status.ts';
 
 /** Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does. */
@@ -37,14 +37,13 @@ export async function runContainerHooks(
   const inside = rules.namespaces === 'container';
   // createContainer's programs are the host's, startContainer's are the image's
   const confined = phase === 'startContainer';
-  const keepGroups = confined && (await keepsGroups(state));
-  const seccomp = confined && state.seccompFilter !== null ? await enforcedFilter(state) : undefined;
+  const confinement = confined ? await confinementOf(state) : null;
   // A container that was started may end whenever it likes. One that was not has been killed, and waits for nobody.
   const init = phase === 'poststart' || state.init === null ? undefined : pidfdOpen(state.init.pid);
   try {
     await runHooks(phase, withDefaults(phase, hooks, state), ociState(state, rules.status), {
       cwd: confined ? '/' : phase === 'createContainer' ? state.rootfs : undefined,
-      spawn: inside ? (command) => spawnInside(command, state, { confined, keepGroups }, seccomp) : undefined,
+      spawn: inside ? (command) => spawnInside(command, state, confinement) : undefined,
       output: await outputOf(state),
       init,
     });
@@ -59,31 +58,34 @@ function withDefaults(phase: HookPhase, hooks: readonly Hook[], state: Container
   return hooks.map((hook) => (hook.env === undefined ? { ...hook, env: state.process.env ?? [] } : hook));
 }
 
-interface EnforcedFilter {
-  filter: CompiledFilter;
-  /** Gives the agent the listener of a process that has loaded the filter. */
-  handListener: (channel: Channel, pid: number) => void;
+/** What makes a hook a process of the container like its command. */
+interface Confinement {
+  as: MemberOptions;
+  /** Sets what a process that is ready has no right to set for itself. */
+  setFromOutside: (pid: number) => void;
+  /** Gives the seccomp agent the listener of a process that has loaded the filter; absent without an agent. */
+  handListener?: (channel: Channel, pid: number) => void;
 }
 
-/** The container's system call filter, which its image's hooks are under like its command. */
-async function enforcedFilter(state: ContainerState): Promise<EnforcedFilter> {
-  const { savedFilter } = await import('../seccomp/filter.ts');
-  const filter = savedFilter(stateDirectory(state.rootPath, state.id), state.id);
-  if (!filter.notify) return { filter, handListener: () => {} };
-  const { handListenerToAgent } = await import('../seccomp/notify.ts');
-  const hand = handListenerToAgent;
-  return {
-    filter,
-    handListener: (channel, pid) => hand(channel, pid, state.seccompListener!, state, 'created'),
+async function confinementOf(state: ContainerState): Promise<Confinement> {
+  const as = await memberOptions(state, state.process);
+  const confinement: Confinement = {
+    as,
+    setFromOutside: await settingsFromOutside(state, state.process),
   };
+  if (as.seccomp?.notify === true) {
+    const { handListenerToAgent } = await import('../seccomp/notify.ts');
+    confinement.handListener = (channel, pid) =>
+      handListenerToAgent(channel, pid, state.seccompListener!, state, 'created');
+  }
+  return confinement;
 }
 
-/** Starts a hook in the container's namespaces and cgroup; `confined` with the rights of its command. */
+/** Starts a hook in the container's namespaces and cgroup; confined as its command is, unless that is null. */
 function spawnInside(
   command: HookCommand,
   state: ContainerState,
-  { confined, keepGroups }: { confined: boolean; keepGroups: boolean },
-  seccomp: EnforcedFilter | undefined,
+  confinement: Confinement | null,
 ): HookProcess {
   const init = state.init === null ? undefined : pidfdOpen(state.init.pid);
   if (init === undefined) throw notRunning();
@@ -92,24 +94,21 @@ function spawnInside(
   const [report, reporter] = socketPair();
   handed.sync = reporter;
   let started = false;
+  let pid = 0;
   try {
     if (state.cgroup !== null) {
       handed.cgroup = openSync(cgroupDirectory(state.cgroup), constants.O_RDONLY | constants.O_DIRECTORY);
     }
     openCgroupNamespace(state, handed);
-    const program = planHook({
+    const input = {
       ...command,
       cwd: command.cwd ?? '/',
-      root: confined && !hasMountNamespace(state) ? state.rootfs : undefined,
+      root: confinement !== null && !hasMountNamespace(state) ? state.rootfs : undefined,
       namespaces: state.namespaces,
       cgroup: state.cgroup !== null,
-      as: confined ? state.process : null,
-      keepGroups,
-      seccomp: seccomp?.filter,
-      lastCapability: lastCapability(),
-      setgroupsDenied: setgroupsDenied(),
-      closeRange: hasCloseRange(),
-    });
+      as: confinement?.as ?? null,
+    };
+    const program = planHook(input, memberFacts(state, confinement?.as.process ?? {}));
     const executor = spawnProgram(program, {
       handed,
       report: 'sync',
@@ -118,31 +117,39 @@ function spawnInside(
     });
     closeSync(reporter);
     delete handed.sync;
+    const handListener = confinement?.handListener;
     const failed = (found: Report | null): Error => {
-      reapExecutor(executor);
-      reapUnheard(report);
+      if (pid === 0) {
+        reapExecutor(executor);
+        reapUnheard(report);
+      }
+      if (handListener !== undefined) return initFailure(found, program, []);
       return startError(command.path, found ?? GONE, program);
     };
-    const agent = seccomp?.filter.notify === true;
-    const channel = new Channel(report, agent ? (found) => initFailure(found, program, []) : failed);
+    const channel = new Channel(report, failed);
     const born = channel.expect(TAG.INIT, TAG.INIT_UNPLACED);
-    const pid = Number(born.value);
+    pid = Number(born.value);
+    reapExecutor(executor);
     if (born.tag === TAG.INIT_UNPLACED && state.cgroup !== null) {
       place(pid, cgroupDirectory(state.cgroup), state);
       channel.go();
     }
-    if (agent) {
-      seccomp.handListener(channel, pid);
+    if (confinement !== null) {
+      channel.expect(TAG.READY);
+      confinement.setFromOutside(pid);
       channel.go();
     }
-    reapExecutor(executor);
-    const failure = readReport(report);
-    if (failure !== null) {
-      reapExecutor(pid);
-      throw startError(command.path, failure, program);
+    if (handListener !== undefined) {
+      handListener(channel, pid);
+      channel.go();
     }
+    const failure = readReport(report);
+    if (failure !== null) throw startError(command.path, failure, program);
     started = true;
     return { pid, ...pipes.ours };
+  } catch (error) {
+    if (pid > 0) endMember(pid);
+    throw error;
   } finally {
     closeSync(report);
     for (const fd of Object.values(handed)) closeSync(fd);

@@ -17,14 +17,15 @@ import {
   valueIn,
   words,
 } from '../../ffi/program.ts';
-import type { LinuxNamespace, Process } from '../spec/types.ts';
+import type { LinuxNamespace } from '../spec/types.ts';
 import { planCloseOnExec } from './close-on-exec.ts';
-import { planIdentity } from './identity.ts';
+import { type MemberOptions, memberContext, planBeforeJoining, planMember } from './member.ts';
 import { NAMESPACE_FLAGS } from './namespaces.ts';
+import { planLimits, planUmask, planUser } from './process.ts';
 import { FD, TAG, waitForParent } from './protocol.ts';
 import { planConfineTo } from './rootfs.ts';
-import type { CompiledFilter } from './seccomp.ts';
-import { needsSysAdmin, planListener, planSeccomp } from './seccomp.ts';
+import { planListener, planSeccomp } from './seccomp.ts';
+import type { HostFacts } from './types.ts';
 
 /** Pidfd of the container's init. */
 export const INIT_PIDFD = handed('init');
@@ -43,16 +44,11 @@ export interface HookPlanInput {
   namespaces: readonly LinuxNamespace[];
   /** The container has a cgroup to put the hook into; handed as `cgroup`. */
   cgroup: boolean;
-  /** Whose rights the hook gets; null: those of the runtime, which only a program of the host may have. */
-  as: Pick<Process, 'user' | 'capabilities' | 'noNewPrivileges'> | null;
-  /** The groups stay those of whoever called the runtime. */
-  keepGroups?: boolean;
-  /** The filter of the container's command. */
-  seccomp?: CompiledFilter;
-  lastCapability: number;
-  setgroupsDenied?: boolean;
-  /** As of {@link HostFacts}. */
-  closeRange?: boolean;
+  /**
+   * The container whose image the hook is a program of: it gets what the container's command gets. null: it has the
+   * rights of the runtime, which only a program of the host may have.
+   */
+  as: MemberOptions | null;
 }
 
 /**
@@ -116,41 +112,55 @@ export function planClone(program: ProgramBuilder, cgroup: boolean, scratch: Cel
 
 const CLONE_ARGS_SIZE = 88;
 
-/** The program that becomes the hook. Its standard streams are handed as 0, 1 and 2. */
-export function planHook(input: HookPlanInput): Program {
+/**
+ * The program that becomes the hook. Its standard streams are handed as 0, 1 and 2.
+ *
+ * A program of the image sends the note READY and waits, so that the parent can set what it has no right to set itself.
+ */
+export function planHook(input: HookPlanInput, facts: HostFacts): Program {
   const program = new Program();
-  const { namespaces } = input;
+  const { namespaces, as } = input;
   const scratch = program.cell('scratch');
   program.within('hooks', () => {
+    const confine = as === null ? undefined : planConfinement(program, as, facts, scratch);
     program.call('prctl', [PR.SET_DUMPABLE, 0]);
     const enterLast = planEnter(program, namespaces);
     program.call('chdir', [input.cwd]);
     planClone(program, input.cgroup, scratch);
     enterLast();
     if (input.root !== undefined) planConfineTo(program, input.root);
-    program.call('setsid', []);
-    if (input.as !== null) planRights(program, input);
-    planCloseOnExec(program, 3, input.closeRange);
-    if (input.seccomp?.notify === true) planListener(program, input.seccomp, scratch);
-    else if (input.seccomp !== undefined) planSeccomp(program, input.seccomp);
+    if (confine === undefined) program.call('setsid', []);
+    else confine();
+    planCloseOnExec(program, 3, facts.closeRange);
+    if (as !== null) {
+      program.notify(TAG.READY);
+      waitForParent(program, scratch, 'until its limits are set');
+    }
+    if (as?.seccomp?.notify === true) planListener(program, as.seccomp, scratch);
+    else if (as?.seccomp !== undefined) planSeccomp(program, as.seccomp);
     program.call('execve', [input.path, stringArray(input.argv), stringArray(input.env)]);
     program.call('exit_group', [255]);
   });
   return program;
 }
 
-/** A program of the container's image must have no more rights than the container's own command. */
-function planRights(program: ProgramBuilder, input: HookPlanInput): void {
-  if (input.as === null) return;
-  const { user, capabilities, noNewPrivileges } = input.as;
-  if (noNewPrivileges === true) program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1]);
-  const ctx = {
-    program,
-    facts: input,
-    userNamespace: input.namespaces.some((n) => n.type === 'user'),
-    keepGroups: input.keepGroups,
-    warnings: [],
+/**
+ * A program of the container's image must have no more than the container's own command: neither rights nor keys nor
+ * resources. Gives what is to be done in the namespaces.
+ */
+function planConfinement(
+  program: ProgramBuilder,
+  member: MemberOptions,
+  facts: HostFacts,
+  scratch: Cell,
+): () => void {
+  const { process } = member;
+  const ctx = memberContext(program, member, facts);
+  const proc = planBeforeJoining(ctx, process, scratch);
+  return () => {
+    planMember(ctx, process, proc);
+    planLimits(ctx, process, member.linux);
+    planUser(ctx, process);
+    planUmask(program, process);
   };
-  const sysAdmin = needsSysAdmin(input.seccomp, noNewPrivileges);
-  planIdentity(ctx, user ?? { uid: 0, gid: 0 }, capabilities, sysAdmin);
 }

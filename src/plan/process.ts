@@ -76,18 +76,11 @@ export function planProcess(
   const user = process.user ?? ROOT;
   if (terminal !== undefined) planStreams(ctx, terminal, user.uid);
   else if (user.uid !== 0) planStreamOwner(ctx, user.uid);
-  // In a user namespace raising a hard limit is denied: there the parent sets them.
-  if (!ctx.userNamespace) planRlimits(program, process.rlimits ?? []);
-  if (process.noNewPrivileges === true) {
-    program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
-  }
-  planProcessAttributes(ctx, process, linux);
-  const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
+  planLimits(ctx, process, linux);
   const entered = planEnter(ctx, process.cwd);
-  planIdentity(ctx, user, process.capabilities, sysAdmin);
-  if (user.uid !== 0 || user.gid !== 0) planNotDumpable(program);
+  planUser(ctx, process);
   planWorkingDirectory(ctx, process.cwd, entered);
-  program.call('umask', [user.umask ?? 0o022], { field: 'process.user.umask' });
+  planUmask(program, process);
   (process.env ?? []).forEach((entry, i) => {
     if (entry.indexOf('=') <= 0)
       ctx.warnings.push(`process.env[${i}]: ${JSON.stringify(entry)} is no NAME=VALUE: ignored`);
@@ -97,6 +90,29 @@ export function planProcess(
   const command = planLookup(ctx, candidates(name, env), name.includes('/'));
   planCloseOnExec(program, 3 + ctx.options.preserveFds, ctx.facts.closeRange);
   planExec(ctx, process, command, env, scratch);
+}
+
+/** What a process is held to, while it has the rights of the runtime to set it. */
+export function planLimits(ctx: PlanContext, process: Process, linux: InheritedAttributes): void {
+  const { program } = ctx;
+  // In a user namespace raising a hard limit is denied: there the parent sets them.
+  if (!ctx.userNamespace) planRlimits(program, process.rlimits ?? []);
+  if (process.noNewPrivileges === true) {
+    program.call('prctl', [PR.SET_NO_NEW_PRIVS, 1], { field: 'process.noNewPrivileges' });
+  }
+  planProcessAttributes(ctx, process, linux);
+}
+
+/** Ids and capabilities: from here on the rights are the command's. */
+export function planUser(ctx: PlanContext, process: Process): void {
+  const user = process.user ?? ROOT;
+  const sysAdmin = needsSysAdmin(ctx.options.seccomp, process.noNewPrivileges);
+  planIdentity(ctx, user, process.capabilities, sysAdmin);
+  if (user.uid !== 0 || user.gid !== 0) planNotDumpable(ctx.program);
+}
+
+export function planUmask(program: ProgramBuilder, { user }: Process): void {
+  program.call('umask', [user?.umask ?? 0o022], { field: 'process.user.umask' });
 }
 
 /** A change of ids makes a process as dumpable as the sysctl fs.suid_dumpable says, and so it can be traced. */

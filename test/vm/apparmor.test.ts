@@ -115,6 +115,21 @@ for (const runtime of skip ? [{ name: 'runts', command: [] } satisfies Runtime] 
     check(look(t, runtime, SHOW, { config }), PROFILE);
   });
 
+  it('a startContainer hook has it, in a user namespace too', (t) => {
+    for (const mapped of [false, true]) {
+      const config = confined((spec) => {
+        const args = ['sh', '-c', 'cat /proc/self/attr/current >/dev/shm/profile'];
+        spec.hooks = { startContainer: [{ path: '/bin/sh', args, env: ['PATH=/bin'] }] };
+        if (!mapped) return;
+        spec.linux.namespaces.push({ type: 'user' });
+        spec.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65536 }];
+        spec.linux.gidMappings = [{ containerID: 0, hostID: 100_000, size: 65536 }];
+      });
+      const { hook } = look(t, runtime, { hook: 'cat /dev/shm/profile' }, { config });
+      assert.equal(hook, `${PROFILE} (enforce)`);
+    }
+  });
+
   it('exec has the container’s profile, or the one it is given', (t) => {
     const s = session(t, runtime);
     const { id } = s.detach(scriptBundle(t, 'exec sleep 1000', { config: confined() }));
