@@ -34,6 +34,11 @@ export const CHECKS_STRINGS: boolean = false;
 /** None: koffi is loaded by the first call. */
 export const directSyscall: Native['syscall'] | undefined = undefined;
 
+/** Has the handlers of signals called that arrived while the thread was busy: Node's event loop reads of them as it turns. */
+export function deliverSignals(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 let loaded: Koffi | undefined;
 const libraries = new Map<string | null, Library>();
 

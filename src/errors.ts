@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'E_EXEC'
   | 'E_SYSCALL'
   | 'E_SIGNAL'
+  | 'E_INTERRUPTED'
   | 'E_UNSUPPORTED'
   | 'E_INSTALL'
   | 'E_INTERNAL';

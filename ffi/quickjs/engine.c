@@ -560,12 +560,15 @@ static JSValue js_first_free(JSContext *ctx, JSValueConst self, int argc, JSValu
 /* ---- signals ------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t arrived[65];
+/* Whether any did: to look costs no system call. */
+static volatile sig_atomic_t any_arrived;
 static int signal_fd = -1;
 
 static void on_signal(int number) {
   int saved = errno;
   uint64_t one = 1;
   arrived[number] = 1;
+  any_arrived = 1;
   (void)!write(signal_fd, &one, sizeof one);
   errno = saved;
 }
@@ -586,8 +589,10 @@ static JSValue js_catch_signal(JSContext *ctx, JSValueConst self, int argc, JSVa
 static JSValue js_take_signals(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv) {
   (void)self, (void)argc, (void)argv;
   uint64_t count;
-  if (signal_fd >= 0) (void)!read(signal_fd, &count, sizeof count);
   JSValue list = JS_NewArray(ctx);
+  if (!any_arrived) return list;
+  any_arrived = 0;
+  (void)!read(signal_fd, &count, sizeof count);
   uint32_t at = 0;
   for (int number = 1; number < 65; number++) {
     if (!arrived[number]) continue;

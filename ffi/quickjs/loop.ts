@@ -103,7 +103,8 @@ export function turn(): boolean {
   return true;
 }
 
-function dispatchSignals(): void {
+/** Calls the listeners of the signals that have arrived. */
+export function dispatchSignals(): void {
   for (const number of host.takeSignals()) {
     const event = caught.get(number);
     if (event !== undefined) emit(event, event);

@@ -6,7 +6,7 @@
 
 import type { Declarations, Native, NativeFunction, NativeType } from '../native.ts';
 import { host } from './host.ts';
-import { whenReady } from './loop.ts';
+import { dispatchSignals, whenReady } from './loop.ts';
 
 /** Bits of a result, negative when it is signed. */
 const WIDTHS: Readonly<Record<NativeType, number>> = {
@@ -24,6 +24,11 @@ export const CHECKS_STRINGS: boolean = true;
 
 /** Where calling the kernel takes nothing that must be loaded first: the way past {@link engineNative}. */
 export const directSyscall: Native['syscall'] | undefined = host.syscall;
+
+/** Has the handlers of signals called that arrived while the thread was busy. */
+export async function deliverSignals(): Promise<void> {
+  dispatchSignals();
+}
 
 export function engineNative(): Native {
   return {

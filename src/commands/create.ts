@@ -6,6 +6,7 @@
 
 import type { CommandContext } from '../cli/types.ts';
 import { createContainer } from '../container/create.ts';
+import { Interruption } from '../container/interruption.ts';
 import { prepareTraced } from '../container/prepare.ts';
 import { traced } from '../container/traced.ts';
 
@@ -13,7 +14,8 @@ export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
   return await traced(ctx, async (trace) => {
     const intent = { id, mode: 'create', foreground: false, dryRun: false } as const;
-    const { lock } = await createContainer(ctx, await prepareTraced(ctx, intent, trace));
+    const prepared = await prepareTraced(ctx, intent, trace);
+    const { lock } = await createContainer(ctx, prepared, new Interruption(false));
     lock.release();
     return 0;
   });

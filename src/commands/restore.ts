@@ -6,11 +6,11 @@
 
 import { closeSync } from '#files';
 import type { CommandContext } from '../cli/types.ts';
+import { Interruption } from '../container/interruption.ts';
 import { prepare } from '../container/prepare.ts';
 import { restoreFlags } from '../criu/options.ts';
 import { restoreContainer } from '../criu/restore.ts';
 import { log } from '../log.ts';
-import type { CaughtSignals } from '../terminal/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
@@ -18,9 +18,10 @@ export async function run(ctx: CommandContext): Promise<number> {
   const flags = restoreFlags(ctx.flags);
   if (process.geteuid?.() !== 0)
     log.warn('restore needs root, or a CRIU that was given CAP_CHECKPOINT_RESTORE');
+  const interruption = new Interruption(foreground);
   const prepared = await prepare(ctx, { id, mode: 'run', foreground, dryRun: false });
   if (!foreground) {
-    const { lock, notify } = await restoreContainer(ctx, prepared, flags, () => {});
+    const { lock, notify } = await restoreContainer(ctx, prepared, flags, interruption);
     lock.release();
     // It was ready when it was saved, and says so once: nobody is to wait for that.
     if (notify !== null) closeSync(notify.socket);
@@ -30,11 +31,7 @@ export async function run(ctx: CommandContext): Promise<number> {
     const { becomeSubreaper } = await import('../../ffi/processes.ts');
     becomeSubreaper();
   }
-  const { catchSignals } = await import('../terminal/signals.ts');
-  let signals: CaughtSignals | undefined;
-  const restored = await restoreContainer(ctx, prepared, flags, () => {
-    signals = catchSignals();
-  });
+  const restored = await restoreContainer(ctx, prepared, flags, interruption);
   restored.lock.release();
   if (restored.notify !== null) {
     const { proxyNotifications } = await import('../container/notify.ts');
@@ -42,5 +39,5 @@ export async function run(ctx: CommandContext): Promise<number> {
     void proxyNotifications(restored.notify, restored.pid, false);
   }
   const { superviseForeground } = await import('../container/foreground.ts');
-  return superviseForeground(restored, signals!, { keep: ctx.flags.keep === true });
+  return superviseForeground(restored, interruption.caught, { keep: ctx.flags.keep === true });
 }

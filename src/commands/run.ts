@@ -6,17 +6,18 @@
 
 import type { CommandContext } from '../cli/types.ts';
 import { type Created, createContainer } from '../container/create.ts';
+import { Interruption } from '../container/interruption.ts';
 import { prepareTraced } from '../container/prepare.ts';
 import { traced } from '../container/traced.ts';
-import type { CaughtSignals } from '../terminal/signals.ts';
 
 export async function run(ctx: CommandContext): Promise<number> {
   const [id] = ctx.operands as [string];
   const foreground = ctx.flags.detach !== true;
-  const create = (beforeCommand?: () => void): Promise<Created> =>
+  const interruption = new Interruption(foreground);
+  const create = (): Promise<Created> =>
     traced(ctx, async (trace) => {
       const prepared = await prepareTraced(ctx, { id, mode: 'run', foreground, dryRun: false }, trace);
-      return await createContainer(ctx, prepared, beforeCommand);
+      return await createContainer(ctx, prepared, interruption);
     });
   if (foreground && ctx.flags['no-subreaper'] !== true) {
     // Orphans of a container without a pid namespace become our children, so that we see the last one end.
@@ -27,16 +28,14 @@ export async function run(ctx: CommandContext): Promise<number> {
     const { lock, notify, pid } = await create();
     lock.release();
     if (notify !== null) {
+      // The container is there: a signal ends the wait for it to be ready, and nothing else.
+      interruption.caught.release();
       const { proxyNotifications } = await import('../container/notify.ts');
       await proxyNotifications(notify, pid, true);
     }
     return 0;
   }
-  const { catchSignals } = await import('../terminal/signals.ts');
-  let signals: CaughtSignals | undefined;
-  const created = await create(() => {
-    signals = catchSignals();
-  });
+  const created = await create();
   created.lock.release();
   if (created.notify !== null) {
     const { proxyNotifications } = await import('../container/notify.ts');
@@ -44,5 +43,5 @@ export async function run(ctx: CommandContext): Promise<number> {
     void proxyNotifications(created.notify, created.pid, false);
   }
   const { superviseForeground } = await import('../container/foreground.ts');
-  return superviseForeground(created, signals!, { keep: ctx.flags.keep === true });
+  return superviseForeground(created, interruption.caught, { keep: ctx.flags.keep === true });
 }

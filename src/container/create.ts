@@ -14,6 +14,7 @@ import type { HostStep } from '../plan/types.ts';
 import { Unexpected } from './channel.ts';
 import { abandon, Creation } from './creation.ts';
 import { initialState } from './initial-state.ts';
+import type { Interruption } from './interruption.ts';
 import type { Lock } from './lock.ts';
 import type { NotifyProxy } from './notify.ts';
 import type { Prepared } from './prepare.ts';
@@ -37,14 +38,14 @@ export type Step = HostStep | ((creation: Creation) => void | Promise<void>);
 
 /**
  * Brings the container up: to the pause before execve for `create`, through execve for `run`. On failure everything
- * that was made is removed. `beforeCommand` is called before anything of the container can run.
+ * that was made is removed, and so it is when a signal ends it.
  */
 export async function createContainer(
   ctx: CommandContext,
   prepared: Prepared,
-  beforeCommand?: () => void,
+  interruption: Interruption,
 ): Promise<Created> {
-  return await carryOut(ctx, prepared, prepared.plan.host, beforeCommand);
+  return await carryOut(ctx, prepared, prepared.plan.host, interruption);
 }
 
 /** {@link createContainer}, by other steps than the plan's. */
@@ -52,19 +53,22 @@ export async function carryOut(
   ctx: CommandContext,
   prepared: Prepared,
   steps: readonly Step[],
-  beforeCommand: () => void = () => {},
+  interruption: Interruption,
 ): Promise<Created> {
   for (const warning of prepared.plan.warnings) log.warn(warning);
   ensureRoot(ctx.global);
-  const creation = new Creation(prepared, initialState(ctx, prepared), beforeCommand);
+  const creation = new Creation(prepared, initialState(ctx, prepared), interruption);
+  interruption.begin();
   try {
     for (const step of steps) {
       if (typeof step === 'function') await step(creation);
       else if (prepared.trace === undefined) await perform(creation, step);
       else await prepared.trace.step(step, () => perform(creation, step));
     }
+    await interruption.check();
   } catch (error) {
-    const failure = await explain(error, creation);
+    // A hook that was killed for it, or a process of ours that a key of the terminal has hit too, fails because of it.
+    const failure = (await interruption.failure()) ?? (await explain(error, creation));
     await abandon(creation);
     throw failure;
   }

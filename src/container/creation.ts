@@ -12,6 +12,7 @@ import type { MovedDevices } from '../linux/net-devices.ts';
 import { log } from '../log.ts';
 import type { Channel } from './channel.ts';
 import { destroy, runPoststop } from './destroy.ts';
+import type { Interruption } from './interruption.ts';
 import type { Lock } from './lock.ts';
 import type { NotifyProxy } from './notify.ts';
 import type { Prepared } from './prepare.ts';
@@ -40,7 +41,7 @@ export class Creation {
   constructor(
     prepared: Prepared,
     state: ContainerState,
-    readonly beforeCommand: () => void,
+    readonly interruption: Interruption,
   ) {
     this.prepared = prepared;
     this.state = state;

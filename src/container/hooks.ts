@@ -22,16 +22,22 @@ import type { Hook } from '../spec/types.ts';
 import { outputOf } from './annotated.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
+import type { Interruption } from './interruption.ts';
 import { endMember, memberFacts, memberOptions, settingsFromOutside } from './member.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { type ContainerState, cgroupDirectory, hasMountNamespace } from './state.ts';
 import { ociState } from './status.ts';
 
-/** Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does. */
+/**
+ * Runs all hooks of a phase for a container whose init is there. Throws E_HOOK as runHooks does.
+ *
+ * @param interruption - kills the hook that is running
+ */
 export async function runContainerHooks(
   phase: HookPhase,
   hooks: readonly Hook[],
   state: ContainerState,
+  interruption?: Interruption,
 ): Promise<void> {
   const rules = PHASES[phase];
   const inside = rules.namespaces === 'container';
@@ -46,6 +52,7 @@ export async function runContainerHooks(
       spawn: inside ? (command) => spawnInside(command, state, confinement) : undefined,
       output: await outputOf(state),
       init,
+      onEnding: interruption && ((end) => interruption.onEnding(end)),
     });
   } finally {
     if (init !== undefined) closeSync(init);

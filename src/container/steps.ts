@@ -190,7 +190,7 @@ const ACTIONS: {
       creation.unlocked = true;
     }
     const { runContainerHooks } = await import('./hooks.ts');
-    await runContainerHooks(step.phase, hooks, creation.state);
+    await runContainerHooks(step.phase, hooks, creation.state, creation.interruption);
   },
 
   limits: async (creation) => {
@@ -234,8 +234,9 @@ const ACTIONS: {
 
   execed: (creation) => creation.channel!.expectExec(),
 
-  go: (creation, step) => {
-    if (step.command === true) creation.beforeCommand();
+  go: async (creation, step) => {
+    await creation.interruption.check();
+    if (step.command === true) creation.interruption.commandRuns();
     creation.channel!.go();
   },
 };

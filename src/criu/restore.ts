@@ -14,6 +14,7 @@ import { errnoText } from '../cli/present.ts';
 import type { CommandContext } from '../cli/types.ts';
 import { type Created, carryOut, type Step } from '../container/create.ts';
 import type { Creation } from '../container/creation.ts';
+import type { Interruption } from '../container/interruption.ts';
 import type { Prepared } from '../container/prepare.ts';
 import { identify } from '../container/process.ts';
 import { perform } from '../container/steps.ts';
@@ -55,15 +56,13 @@ interface Restore {
 }
 
 /**
- * Restores a container. On failure everything that was made is removed.
- *
- * @param beforeCommand - called before anything of the container can run
+ * Restores a container. On failure everything that was made is removed, and so it is when a signal ends it.
  */
 export async function restoreContainer(
   ctx: CommandContext,
   prepared: Prepared,
   flags: ImageFlags,
-  beforeCommand: () => void,
+  interruption: Interruption,
 ): Promise<Created> {
   // Read first: without images nothing needs to be made.
   checkImages(flags.imagePath);
@@ -71,7 +70,7 @@ export async function restoreContainer(
   checkNetDevices(prepared.spec, flags);
   const restore: Restore = { flags, streams, handed: {}, place: `${prepared.options.stateDir}/criu-root` };
   try {
-    return await carryOut(ctx, prepared, steps(prepared, restore), beforeCommand);
+    return await carryOut(ctx, prepared, steps(prepared, restore), interruption);
   } finally {
     for (const fd of Object.values(restore.handed)) closeSync(fd);
   }
@@ -328,7 +327,8 @@ async function notified(
       // The memory is back, and nothing runs yet: what CRIU itself needs is not measured against the limits.
       for (const step of limits) await perform(creation, step);
       await perform(creation, { step: 'saveState', status: 'creating' });
-      creation.beforeCommand();
+      await creation.interruption.check();
+      creation.interruption.commandRuns();
       return;
   }
 }

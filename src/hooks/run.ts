@@ -27,11 +27,13 @@ export interface RunHooksOptions {
   output?: HookOutput;
   /** Pidfd of the container's init, where hooks are of no use without it: they are killed when it dies. */
   init?: number;
+  /** Has a function called when the hooks are to end early; what it gives ends that. Absent: they can't be ended. */
+  onEnding?: (end: () => void) => Promise<() => void>;
 }
 
 /**
- * Runs the hooks of a phase one after the other, blocking the thread: while a container is made or removed there is
- * nothing else to do.
+ * Runs the hooks of a phase one after the other. It blocks the thread, as while a container is made or removed there is
+ * nothing else to do, except where a signal may end the hooks.
  *
  * After a failure the hooks behind it don't run, except in a phase whose failures are only warned of (poststop).
  *
@@ -46,14 +48,18 @@ export async function runHooks(
 ): Promise<void> {
   if (hooks.length === 0) return;
   const spawn = options.spawn ?? (await import('./spawn.ts')).spawnOnHost;
-  const { supervise } = await import('./supervise.ts');
+  const { supervise, superviseUntil } = await import('./supervise.ts');
   const input = utf8(JSON.stringify(state));
   const cwd = options.cwd ?? bundleOf(state);
-  hooks.forEach((hook, index) => {
+  for (const [index, hook] of hooks.entries()) {
     try {
       const child = spawn({ ...commandOf(hook, cwd), output: options.output });
       const timeoutMs = hook.timeout === undefined ? undefined : hook.timeout * 1000;
-      const outcome = supervise(child, input, timeoutMs, options.init);
+      const { init, onEnding } = options;
+      const outcome =
+        onEnding === undefined
+          ? supervise(child, input, timeoutMs, init)
+          : await superviseUntil(onEnding, child, input, timeoutMs, init);
       const failure = failureOf(hook, outcome);
       if (failure !== undefined) throw new RuntsError('E_HOOK', failure);
     } catch (error) {
@@ -61,7 +67,7 @@ export async function runHooks(
       if (PHASES[phase].onFailure === 'abort') throw failure;
       log.warn(failure.message);
     }
-  });
+  }
 }
 
 function bundleOf(state: object): string | undefined {

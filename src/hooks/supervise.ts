@@ -9,6 +9,7 @@ import { POLL, poll } from '../../ffi/descriptors.ts';
 import { trySyscall } from '../../ffi/local.ts';
 import type { ExitStatus } from '../../ffi/processes.ts';
 import { pidfdOpen, waitFor } from '../../ffi/processes.ts';
+import { whenReady } from '../../ffi/ready.ts';
 import { errnoOf } from '../errors.ts';
 import { Tail } from './tail.ts';
 
@@ -64,6 +65,57 @@ export function supervise(
   init = -1,
   keep = OUTPUT_LIMIT,
 ): HookOutcome {
+  const work = supervising(child, input, timeoutMs, init, keep);
+  try {
+    for (let now = work.next(); ; ) {
+      if (now.done === true) return now.value;
+      now = work.next(poll(...now.value));
+    }
+  } finally {
+    work.return(undefined as never);
+  }
+}
+
+/**
+ * {@link supervise}, but the event loop goes on and so signal handlers are called.
+ *
+ * @param onEnding - gets a function that kills the hook's process group
+ */
+export async function superviseUntil(
+  onEnding: (end: () => void) => Promise<() => void>,
+  child: HookProcess,
+  input: Uint8Array,
+  timeoutMs?: number,
+  init = -1,
+): Promise<HookOutcome> {
+  const work = supervising(child, input, timeoutMs, init, OUTPUT_LIMIT);
+  const settle = await onEnding(() => killGroup(child));
+  try {
+    for (let now = work.next(); ; ) {
+      if (now.done === true) return now.value;
+      now = work.next(await whenReady(...now.value));
+    }
+  } finally {
+    settle();
+    work.return(undefined as never);
+  }
+}
+
+function killGroup({ pid }: HookProcess): void {
+  trySyscall('kill', [-pid, SIGKILL]);
+}
+
+/** Descriptors to wait for, and how long: the arguments of poll and of whenReady. */
+type Wait = [fds: { fd: number; events: number }[], timeoutMs: number];
+
+/** {@link supervise}, which leaves it to its caller how to wait: it yields what to wait for and wants the events. */
+function* supervising(
+  child: HookProcess,
+  input: Uint8Array,
+  timeoutMs: number | undefined,
+  init: number,
+  keep: number,
+): Generator<Wait, HookOutcome, number[]> {
   const deadline = timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutMs;
   const pidfd = pidfdOpen(child.pid);
   const stdin = new Input(child.stdin, input);
@@ -72,32 +124,31 @@ export function supervise(
   const streams = [stdin, stdout, stderr];
   let timedOut = false;
   let orphaned = false;
-  const kill = (): void => void trySyscall('kill', [-child.pid, SIGKILL]);
   try {
     // A pid without a process can only be one that was reaped behind our back; waitFor will say so.
     while (pidfd !== undefined) {
       const left = deadline - performance.now();
       if (left <= 0) {
         timedOut = true;
-        kill();
+        killGroup(child);
         break;
       }
       const waiting = streams.filter((stream) => stream.fd >= 0);
-      const [ended, died, ...ready] = poll(
+      const [ended, died, ...ready] = yield [
         [
           { fd: pidfd, events: POLL.IN },
           { fd: init, events: POLL.IN },
           ...waiting.map(({ fd, events }) => ({ fd, events })),
         ],
         left === Number.POSITIVE_INFINITY ? -1 : Math.ceil(left),
-      );
+      ];
       waiting.forEach((stream, index) => {
         if (ready[index] !== 0) stream.transfer();
       });
       if (ended !== 0) break;
       if (died !== 0) {
         orphaned = true;
-        kill();
+        killGroup(child);
         break;
       }
     }

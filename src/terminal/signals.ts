@@ -5,6 +5,7 @@
  */
 
 import type { ExitStatus } from '../../ffi/processes.ts';
+import { deliverSignals } from '../../ffi/signals.ts';
 import { signalName } from '../linux/signals.ts';
 import { log } from '../log.ts';
 
@@ -38,28 +39,38 @@ export const FORWARDED: readonly number[] = Array.from(
   (_, index) => index + 1,
 ).filter((signal) => OURS[signal] === undefined);
 
+/** SIGHUP, SIGINT and SIGTERM: they ask a program to end. */
+export const ENDING: readonly number[] = [1, 2, 15];
+
 /** Signals that are caught, and kept until it is known where they go. */
 export interface CaughtSignals {
   /** Passes on what has come and what comes; what `send` throws is logged as a warning. */
   forwardTo(send: (signal: number) => void): void;
+  /** Those that have come and were not passed on, in their order. */
+  kept(): Promise<readonly number[]>;
+  /** Calls a function for each that comes before `forwardTo`; it is kept all the same. Undefined ends that. */
+  listen(listener: ((signal: number) => void) | undefined): void;
   /** Gives the signals their default actions back. */
   release(): void;
 }
 
 /**
- * Catches every signal that is the container's from now on.
+ * Catches signals from now on.
  *
- * To be called before the container's command is executed, so that there is no moment in which a signal would end the
- * runtime and leave the container behind. The handlers run when the event loop does.
+ * To be called before the first thing is made that outlives this process, so that there is no moment in which a signal
+ * would end the runtime and leave that behind. The handlers run when the event loop does.
  */
-export function catchSignals(): CaughtSignals {
+export function catchSignals(signals: readonly number[] = FORWARDED): CaughtSignals {
   let send: ((signal: number) => void) | undefined;
+  let listener: ((signal: number) => void) | undefined;
   const kept: number[] = [];
-  const handlers = FORWARDED.map((signal) => {
+  const handlers = signals.map((signal) => {
     const name = signalName(signal) as NodeJS.Signals;
     const handler = (): void => {
-      if (send === undefined) kept.push(signal);
-      else forward(signal, send);
+      if (send === undefined) {
+        kept.push(signal);
+        listener?.(signal);
+      } else forward(signal, send);
     };
     process.on(name, handler);
     return { name, handler };
@@ -68,6 +79,13 @@ export function catchSignals(): CaughtSignals {
     forwardTo: (target) => {
       send = target;
       for (const signal of kept.splice(0)) forward(signal, target);
+    },
+    kept: async () => {
+      await deliverSignals();
+      return kept;
+    },
+    listen: (wanted) => {
+      listener = wanted;
     },
     release: () => {
       for (const { name, handler } of handlers) process.off(name, handler);
