@@ -34,6 +34,15 @@ export const CHECKS_STRINGS: boolean = false;
 /** None: koffi is loaded by the first call. */
 export const directSyscall: Native['syscall'] | undefined = undefined;
 
+/** The last signal that can be caught: Node has no names for the real-time signals, which end it. */
+export const LAST_SIGNAL: number = 31;
+
+/** Calls a function for each signal that comes. What this gives ends that. */
+export function catchSignal(_number: number, name: string, handler: () => void): () => void {
+  process.on(name as NodeJS.Signals, handler);
+  return () => void process.off(name, handler);
+}
+
 /** Has the handlers of signals called that arrived while the thread was busy: Node's event loop reads of them as it turns. */
 export function deliverSignals(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

@@ -4,4 +4,4 @@
  * @module
  */
 
-export { deliverSignals } from '#native';
+export { catchSignal, deliverSignals, LAST_SIGNAL } from '#native';

@@ -154,6 +154,32 @@ for (const runtime of runtimes()) {
     assert.deepEqual(await once(child, 'exit'), [11, null]);
   });
 
+  // In the host's pid namespace: a signal without a handler is dropped for the first process of a new one.
+  for (const number of [30, 34, 37, 64]) {
+    const left =
+      number > 31 && runtime.name.includes('Node') ? 'Node can’t catch the real-time signals' : undefined;
+    test(`${runtime.name}: signal ${number} to run and to exec is the container's`, {
+      skip: skip || left,
+    }, async (t) => {
+      const command = 'trap "exit 1" TERM; echo ready; while :; do sleep 0.05; done';
+      const bundle = terminalBundle(t, command);
+      bundle.config.linux.namespaces = bundle.config.linux.namespaces.filter(({ type }) => type !== 'pid');
+      bundle.save();
+      const terminal = runOnTerminal(t, runtime, bundle);
+      await terminal.sees('ready\r\n');
+      process.kill(terminal.pid, number);
+      assert.deepEqual(await terminal.ended, [128 + number, null]);
+      assert.ok(terminal.isRestored());
+
+      const s = session(t, runtime);
+      const { id } = s.detach(tempBundle(t, { args: ['sleep', '1000'] }));
+      const child = s.spawn(['exec', id, 'sh', '-c', command]);
+      await once(child.stdout!, 'data');
+      process.kill(child.pid!, number);
+      assert.deepEqual(await once(child, 'exit'), [128 + number, null]);
+    });
+  }
+
   test(`${runtime.name}: a command that a signal ends`, { skip }, (t) => {
     const bundle = tempBundle(t, { args: ['sh', '-c', 'kill -KILL $$; sleep 5'] });
     bundle.config.linux.namespaces = bundle.config.linux.namespaces.filter(({ type }) => type !== 'pid');

@@ -40,8 +40,8 @@ define(globalThis, 'setInterval', (run: () => void, delay: number) => addTimer(r
 define(globalThis, 'clearTimeout', (timer: Timer) => timers.delete(timer));
 define(globalThis, 'clearInterval', (timer: Timer) => timers.delete(timer));
 
-/** Names of the signals that were caught, by number. */
-const caught = new Map<number, string>();
+/** Of the signals that were caught, by number. */
+const caught = new Map<number, () => void>();
 
 /** The number of a signal by its name, undefined for what is no signal. */
 function signalOf(event: string): number | undefined {
@@ -59,7 +59,7 @@ export function on(event: string, listener: (argument?: unknown) => void): void 
   const number = signalOf(event);
   if (number === undefined) return;
   signalFd = host.catchSignal(number, true);
-  caught.set(number, event);
+  caught.set(number, () => void emit(event, event));
 }
 
 /** As process.off. */
@@ -71,6 +71,13 @@ export function off(event: string, listener: (argument?: unknown) => void): void
   }
   const number = signalOf(event);
   if (listeners.delete(event) && number !== undefined) host.catchSignal(number, false);
+}
+
+/** Calls a function for each signal that comes, whatever its name. What this gives ends that. */
+export function catchSignal(number: number, _name: string, handler: () => void): () => void {
+  signalFd = host.catchSignal(number, true);
+  caught.set(number, handler);
+  return () => void host.catchSignal(number, false);
 }
 
 /** Calls the listeners; false when there is none. */
@@ -105,10 +112,7 @@ export function turn(): boolean {
 
 /** Calls the listeners of the signals that have arrived. */
 export function dispatchSignals(): void {
-  for (const number of host.takeSignals()) {
-    const event = caught.get(number);
-    if (event !== undefined) emit(event, event);
-  }
+  for (const number of host.takeSignals()) caught.get(number)?.();
 }
 
 function dispatchReady(events: readonly number[]): void {

@@ -25,6 +25,11 @@ export const CHECKS_STRINGS: boolean = true;
 /** Where calling the kernel takes nothing that must be loaded first: the way past {@link engineNative}. */
 export const directSyscall: Native['syscall'] | undefined = host.syscall;
 
+/** The last signal that can be caught: the last there is. */
+export const LAST_SIGNAL: number = 64;
+
+export { catchSignal } from './loop.ts';
+
 /** Has the handlers of signals called that arrived while the thread was busy. */
 export async function deliverSignals(): Promise<void> {
   dispatchSignals();

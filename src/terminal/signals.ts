@@ -5,12 +5,9 @@
  */
 
 import type { ExitStatus } from '../../ffi/processes.ts';
-import { deliverSignals } from '../../ffi/signals.ts';
+import { catchSignal, deliverSignals, LAST_SIGNAL } from '../../ffi/signals.ts';
 import { signalName } from '../linux/signals.ts';
 import { log } from '../log.ts';
-
-/** The real-time signals have no names in the engines' event API: they keep their default, and end the runtime. */
-const LAST_STANDARD_SIGNAL = 31;
 
 /** Signals that stay here, and why. */
 const OURS: Readonly<Record<number, string>> = {
@@ -29,13 +26,17 @@ const OURS: Readonly<Record<number, string>> = {
   22: 'SIGTTOU: job control of the runtime’s own terminal',
   23: 'SIGURG: runc does not forward it either, and no caller expects it',
   28: 'SIGWINCH: the relay gives the container’s terminal its new size',
-  30: 'SIGPWR: nobody sends it to a container through its runtime',
   31: 'SIGSYS: a fault of the engine itself',
+  32: 'the C library’s',
+  33: 'the C library’s',
 };
 
-/** The signals that are forwarded. */
+/**
+ * The signals that are forwarded; the real-time signals among them, by which systemd in a container is told what to do
+ * (SIGRTMIN+3 halts it). Under Node, which can't catch those, they end the runtime and leave the container.
+ */
 export const FORWARDED: readonly number[] = Array.from(
-  { length: LAST_STANDARD_SIGNAL },
+  { length: LAST_SIGNAL },
   (_, index) => index + 1,
 ).filter((signal) => OURS[signal] === undefined);
 
@@ -64,17 +65,14 @@ export function catchSignals(signals: readonly number[] = FORWARDED): CaughtSign
   let send: ((signal: number) => void) | undefined;
   let listener: ((signal: number) => void) | undefined;
   const kept: number[] = [];
-  const handlers = signals.map((signal) => {
-    const name = signalName(signal) as NodeJS.Signals;
-    const handler = (): void => {
+  const releases = signals.map((signal) =>
+    catchSignal(signal, signalName(signal), () => {
       if (send === undefined) {
         kept.push(signal);
         listener?.(signal);
       } else forward(signal, send);
-    };
-    process.on(name, handler);
-    return { name, handler };
-  });
+    }),
+  );
   return {
     forwardTo: (target) => {
       send = target;
@@ -88,7 +86,7 @@ export function catchSignals(signals: readonly number[] = FORWARDED): CaughtSign
       listener = wanted;
     },
     release: () => {
-      for (const { name, handler } of handlers) process.off(name, handler);
+      for (const release of releases) release();
     },
   };
 }
