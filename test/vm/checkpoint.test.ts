@@ -158,7 +158,7 @@ it('hooks: prestart and createRuntime when it is restored, poststop when it is s
   assert.match(readFileSync(notes, 'utf8'), /poststart running\npoststop stopped\n$/);
   writeFileSync(notes, '');
   await goesOn(saved, bundle);
-  assert.equal(readFileSync(notes, 'utf8'), 'prestart creating\ncreateRuntime creating\n');
+  assert.equal(readFileSync(notes, 'utf8'), 'prestart created\ncreateRuntime creating\n');
 });
 
 it('a hook that fails, and nothing is left', async (t) => {
