@@ -38,10 +38,8 @@ it('--pre-dump and --parent-path: only what has changed is saved last', async (t
   const images = join(folder, 'last');
   s.ok(['checkpoint', '--image-path', images, '--parent-path', '../second', id]);
   assert.equal(readlinkSync(join(images, 'parent')), '../second');
-  const size = (name: string): number =>
-    readdirSync(join(folder, name))
-      .filter((file) => file.startsWith('pages-'))
-      .reduce((sum, file) => sum + readFileSync(join(folder, name, file)).length, 0);
+  // Of the first process alone: one that it has just forked still has a copy of its memory, which is new to CRIU.
+  const size = (name: string): number => statSync(join(folder, name, 'pages-1.img')).size;
   assert.ok(size('first') > 4 * MB, String(size('first')));
   assert.ok(size('last') < 2 * MB, String(size('last')));
   await goesOn({ s, id, images, count: countOf(bundle) }, bundle);
