@@ -50,6 +50,23 @@ function bundleWithHooks(
   return { bundle, log };
 }
 
+/** A container that goes on for long, with a poststart hook that hangs until it is told to end. */
+function bundleWithHangingHook(t: TestContext, exitCode: number) {
+  const folder = temporaryFolder(t);
+  const script = `touch ${folder}/here; while [ ! -e ${folder}/go ]; do sleep 0.05; done; exit ${exitCode}`;
+  const bundle = tempBundle(t, {
+    args: ['sleep', '1000'],
+    config: (spec) => {
+      const env = ['PATH=/bin:/usr/bin'];
+      spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
+    },
+  });
+  const reached = async (): Promise<void> => {
+    while (!existsSync(join(folder, 'here'))) await setTimeout(20);
+  };
+  return { bundle, reached, goOn: () => writeFileSync(join(folder, 'go'), '') };
+}
+
 interface Entry {
   phase: string;
   state: Record<string, unknown>;
@@ -225,23 +242,15 @@ for (const runtime of runtimes()) {
   test(`${runtime.name}: a poststart hook that hangs is not in the way of delete --force`, {
     skip,
   }, async (t) => {
-    const folder = temporaryFolder(t);
-    const script = `touch ${folder}/here; while [ ! -e ${folder}/go ]; do sleep 0.05; done`;
-    const bundle = tempBundle(t, {
-      args: ['sleep', '1000'],
-      config: (spec) => {
-        const env = ['PATH=/bin:/usr/bin'];
-        spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
-      },
-    });
+    const { bundle, reached, goOn } = bundleWithHangingHook(t, 0);
     const s = session(t, runtime);
     const { id } = s.create(bundle);
     const start = s.spawn(['start', id]);
     const ended = once(start, 'exit');
-    while (!existsSync(join(folder, 'here'))) await setTimeout(20);
+    await reached();
     s.ok(['delete', '--force', id]);
     assert.equal(start.exitCode, null);
-    writeFileSync(join(folder, 'go'), '');
+    goOn();
     assert.deepEqual(await ended, [0, null]);
     await s.waitFor(id, 'gone');
   });
@@ -249,24 +258,16 @@ for (const runtime of runtimes()) {
   test(`${runtime.name}: a poststart hook that fails ends its own container alone, not one that has its name by then`, {
     skip,
   }, async (t) => {
-    const folder = temporaryFolder(t);
-    const script = `touch ${folder}/here; while [ ! -e ${folder}/go ]; do sleep 0.05; done; exit 1`;
-    const failing = tempBundle(t, {
-      args: ['sleep', '1000'],
-      config: (spec) => {
-        const env = ['PATH=/bin:/usr/bin'];
-        spec.hooks = { poststart: [{ path: '/bin/sh', args: ['sh', '-c', script], env }] };
-      },
-    });
+    const { bundle, reached, goOn } = bundleWithHangingHook(t, 1);
     const s = session(t, runtime);
     const id = uniqueId();
-    const run = s.spawn(['run', '--detach', '--bundle', failing.path, id]);
+    const run = s.spawn(['run', '--detach', '--bundle', bundle.path, id]);
     const ended = once(run, 'exit');
-    while (!existsSync(join(folder, 'here'))) await setTimeout(20);
+    await reached();
     s.ok(['delete', '--force', id]);
     const other = s.detach(tempBundle(t, { args: ['sleep', '1000'] }), { id });
     assert.equal(other.code, 0, other.output());
-    writeFileSync(join(folder, 'go'), '');
+    goOn();
     assert.deepEqual(await ended, [1, null]);
     assert.equal(s.state(id).status, 'running');
   });

@@ -31,14 +31,14 @@ const CASES: readonly Case[] = [
     name: 'not in PATH',
     args: ['no-such-command'],
     by: 'create',
-    text: /exec: "no-such-command": executable file not found in \$PATH \(process\.args\[0\]: /,
+    text: /exec: "no-such-command": executable file not found in \$PATH \(process\.args\[0\]: no folder of process\.env’s PATH has it in this rootfs\)$/,
   },
   { name: 'an empty name', args: [''], by: 'create', text: /exec: "": .*(not found|no such file|directory)/ },
   {
     name: 'a path that is not there',
     args: ['/no/such'],
     by: 'create',
-    text: /exec \/no\/such: no such file or directory \(process\.args\[0\]: /,
+    text: /exec \/no\/such: no such file or directory \(process\.args\[0\]: this rootfs has no such file\)$/,
   },
   {
     name: 'a path through a file',
@@ -63,7 +63,7 @@ const CASES: readonly Case[] = [
     args: ['/link'],
     make: (rootfs) => symlinkSync('/nowhere', join(rootfs, 'link')),
     by: 'create',
-    text: /exec \/link: no such file or directory \(process\.args\[0\]: /,
+    text: /exec \/link: no such file or directory \(process\.args\[0\]: this rootfs has no such file\)$/,
   },
   {
     name: 'a symlink to itself',

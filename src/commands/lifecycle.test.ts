@@ -210,7 +210,7 @@ test('delete of a running container needs --force', async (t) => {
   await rejects(
     deleteRun(context(root, ['c1'])),
     'E_WRONG_STATE',
-    /^cannot delete container c1 that is not stopped: running \(kill it/,
+    /^cannot delete container c1 that is not stopped: running \(kill it first, or delete it with --force\)$/,
   );
   assert.deepEqual(readdirSync(root), ['c1']);
   assert.equal(await deleteRun(context(root, ['c1'], { force: true })), 0);
