@@ -161,6 +161,16 @@ export function reapExecutor(pid: number): ExitStatus | undefined {
   }
 }
 
+/** Kills a child and reaps it. One that is not reaped keeps its pid, so this can't hit another process. */
+export function endChild(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
+  }
+  reapExecutor(pid);
+}
+
 /** The child copies one after the other: a copy must not land on a descriptor that is still to be copied or kept. */
 function refuseClashes(fds: readonly HandedDescriptor[], keep: readonly number[]): void {
   for (const one of fds) {

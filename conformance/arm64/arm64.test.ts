@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { reasonOf } from '../engines/report.ts';
 import { buildForArm64 } from './build.ts';
 import { CASES } from './cases.ts';
 import { arm64Files } from './packages.ts';
@@ -13,7 +14,7 @@ async function prepared(): Promise<Prepared | string> {
     return { binary, files: await arm64Files() };
   } catch (error) {
     // A host without a network has no packages: that says nothing of runts.
-    return `no arm64 machine: ${(error as Error).message.replaceAll(/\s+/g, ' ').slice(0, 500)}`;
+    return `no arm64 machine: ${reasonOf(error)}`;
   }
 }
 

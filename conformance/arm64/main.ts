@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { install, missingPackages } from '../engines/options.ts';
+import { reasonOf } from '../engines/report.ts';
 import { table, writePart } from '../results.ts';
 import { buildForArm64 } from './build.ts';
 import { CASES, type Case } from './cases.ts';
@@ -17,7 +18,7 @@ function complaint({ check }: Case, { output, status }: Result): string {
     check(output, status);
     return '';
   } catch (error) {
-    return (error as Error).message.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
+    return reasonOf(error);
   }
 }
 

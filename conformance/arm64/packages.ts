@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { VmError } from '../vm/errors.ts';
+import { kernelPackage } from '../vm/kernel.ts';
 import { withLock } from '../vm/lock.ts';
 import { vmFolder } from '../vm/paths.ts';
 import { APT_OPTIONS, runProgram } from '../vm/programs.ts';
@@ -48,8 +49,7 @@ function download(): void {
   }
   process.stderr.write('arm64: downloading packages\n');
   runProgram('apt-get', [...options, 'update', '-qq']);
-  const depends = runProgram('apt-cache', [...options, 'depends', 'linux-image-arm64']).toString();
-  const kernel = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
+  const kernel = kernelPackage('arm64', options);
   if (kernel === undefined) throw new VmError('apt knows no kernel package for arm64 (linux-image-arm64)');
   const packages = [kernel, 'libc6', 'libseccomp2', 'busybox-static'];
   runProgram('apt-get', [...options, 'download', '-qq', ...packages], { cwd: downloads });

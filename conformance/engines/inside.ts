@@ -11,7 +11,7 @@ import { wholeLines } from '../vm/lines.ts';
 import { type Engine, type Runtime, Skip } from './engine.ts';
 import { makeImage } from './image.ts';
 import { type Options, project } from './options.ts';
-import type { Outcome } from './report.ts';
+import { type Outcome, reasonOf } from './report.ts';
 import { engineCommand } from './world.ts';
 
 /** Seconds for all cases of one runtime in the VM. */
@@ -23,12 +23,6 @@ export interface Line {
   readonly outcome?: Outcome;
   /** Once, from the engine. */
   readonly version?: string;
-}
-
-/** An assertion's message can hold both values: one line of it. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
 }
 
 /** In the world: all cases against one runtime. */

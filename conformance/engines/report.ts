@@ -12,6 +12,12 @@ export interface Outcome {
   readonly reason: string;
 }
 
+/** An assertion's message can hold both values: one line of it. */
+export function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replaceAll(/\s+/g, ' ').trim().slice(0, 500);
+}
+
 /** Outcome by case and runtime. */
 export type Cells = Readonly<Record<string, Readonly<Record<string, Outcome>>>>;
 

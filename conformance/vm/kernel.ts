@@ -74,12 +74,15 @@ function unpack(name: string, folder: string): void {
   rmSync(join(packageFolder, file!));
 }
 
+/** The package with the kernel for Debian's architecture, by apt's lists; undefined when they don't have it. */
+export function kernelPackage(architecture: string, options: readonly string[] = []): string | undefined {
+  const argv = [...options, 'depends', `linux-image-${architecture}`];
+  return /Depends: (linux-image-\S+)/.exec(runProgram('apt-cache', argv).toString())?.[1];
+}
+
 /** Downloads and unpacks the kernel. */
 export function buildKernel(): void {
-  const depends = () => {
-    const text = runProgram('apt-cache', ['depends', 'linux-image-amd64']).toString();
-    return /Depends: (linux-image-\S+)/.exec(text)?.[1];
-  };
+  const depends = () => kernelPackage('amd64');
   let name: string | undefined;
   try {
     name = depends();

@@ -58,8 +58,7 @@ export function on(event: string, listener: (argument?: unknown) => void): void 
   listeners.set(event, [listener]);
   const number = signalOf(event);
   if (number === undefined) return;
-  signalFd = host.catchSignal(number, true);
-  caught.set(number, () => void emit(event, event));
+  catchSignal(number, event, () => void emit(event, event));
 }
 
 /** As process.off. */

@@ -7,12 +7,13 @@
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
 
+const NOT_WRITABLE =
+  'the cgroup is not writable for this user: run as root or in a cgroup that was delegated to the user, or without cgroups: --cgroup-manager disabled';
+
 /** Usual causes by errno; cgroups(7) and the kernel's cgroup-v2.rst. */
 const HINTS: Record<string, string> = {
-  EACCES:
-    'the cgroup is not writable for this user: run as root or in a cgroup that was delegated to the user, or without cgroups: --cgroup-manager disabled',
-  EPERM:
-    'the cgroup is not writable for this user: run as root or in a cgroup that was delegated to the user, or without cgroups: --cgroup-manager disabled',
+  EACCES: NOT_WRITABLE,
+  EPERM: NOT_WRITABLE,
   EROFS: 'the cgroup file system is mounted read-only here',
   EAGAIN: 'the limit cgroup.max.descendants or cgroup.max.depth of a parent cgroup is reached',
   ENOENT: 'the cgroup was removed by somebody else',

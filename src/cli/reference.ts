@@ -17,7 +17,7 @@ const visible = (flags: readonly FlagSpec[]): FlagSpec[] =>
   [...flags.filter((flag) => flag !== HELP_FLAG), HELP_FLAG].filter((flag) => flag.hidden !== true);
 
 function exitStatus({ exitsAs = '0', failureExitCode = 1 }: CommandSpec): string {
-  return `${exitsAs}, or ${failureExitCode} when runts itself fails.`;
+  return `${exitsAs}, or ${failureExitCode} when runts itself fails`;
 }
 
 function spelling(flag: FlagSpec): string {
@@ -64,7 +64,7 @@ export function markdownPages(): Page[] {
   const commands = COMMANDS.filter((command) => command.hidden !== true);
   const pages = commands.map((command) => ({
     file: `${command.name}.md`,
-    text: `${NOTICE}\n# runts ${command.name}\n\n${sentence(command.summary)}\n\n\`\`\`\n${usage(command)}\n\`\`\`\n\n${markdownText(command.description)}\n\n## Options\n\n${markdownFlags(command.flags)}\n\nExit status: ${exitStatus(command)} Global options: [README.md](README.md).\n`,
+    text: `${NOTICE}\n# runts ${command.name}\n\n${sentence(command.summary)}\n\n\`\`\`\n${usage(command)}\n\`\`\`\n\n${markdownText(command.description)}\n\n## Options\n\n${markdownFlags(command.flags)}\n\nExit status: ${exitStatus(command)}. Global options: [README.md](README.md).\n`,
   }));
   const rows = commands.map(
     (command) => `| [\`${command.name}\`](${command.name}.md) | ${command.summary} |`,
@@ -128,7 +128,7 @@ export function manPages(version: string): Page[] {
         `runts-${command.name}`,
         command.summary,
         usage(command),
-        `.SH DESCRIPTION\n${roffText(command.description)}\n.SH OPTIONS\n${roffFlags(command.flags)}\n.SH EXIT STATUS\n${sentence(exitStatus(command).slice(0, -1))}\n.SH SEE ALSO\n.BR runts (8)`,
+        `.SH DESCRIPTION\n${roffText(command.description)}\n.SH OPTIONS\n${roffFlags(command.flags)}\n.SH EXIT STATUS\n${sentence(exitStatus(command))}\n.SH SEE ALSO\n.BR runts (8)`,
       ),
     ),
   ];

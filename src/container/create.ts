@@ -21,7 +21,7 @@ import type { Prepared } from './prepare.ts';
 import type { ContainerState } from './state.ts';
 import { perform } from './steps.ts';
 
-/** A container that has come up; the lock is held. */
+/** A container that has come up; the lock is held, unless it was let go of for poststart hooks. */
 export interface Created {
   state: ContainerState;
   lock: Lock;

@@ -5,7 +5,7 @@
  */
 
 import { closeSync } from '#files';
-import { reapExecutor } from '../../ffi/spawn.ts';
+import { endChild } from '../../ffi/spawn.ts';
 import { type CreatedCgroup, undoCreate } from '../cgroup/create.ts';
 import type { Scope } from '../cgroup/systemd/scope.ts';
 import type { MovedDevices } from '../linux/net-devices.ts';
@@ -63,7 +63,7 @@ export async function abandon(creation: Creation): Promise<void> {
   if (creation.notify !== null) closeSync(creation.notify.socket);
   creation.netDevices?.giveBack();
   creation.netDevices?.close();
-  for (const pid of [creation.executor, creation.init]) if (pid > 0) killChild(pid);
+  for (const pid of [creation.executor, creation.init]) if (pid > 0) endChild(pid);
   if (creation.lock === null) return;
   const lock = creation.unlocked ? relock(state) : creation.lock;
   // Somebody has deleted it.
@@ -84,14 +84,4 @@ export async function abandon(creation: Creation): Promise<void> {
   }
   lock.release();
   if (creation.init > 0) await runPoststop(state);
-}
-
-/** A child that is not reaped keeps its pid, so this can't hit another process. */
-function killChild(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has ended
-  }
-  reapExecutor(pid);
 }

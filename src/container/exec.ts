@@ -11,7 +11,7 @@ import { socketPair } from '../../ffi/descriptors.ts';
 import { executorFile } from '../../ffi/executor-file.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { Program } from '../../ffi/program.ts';
-import { planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
+import { endChild, planDescriptors, reapExecutor, spawnExecutor } from '../../ffi/spawn.ts';
 import { image } from '../../ffi/tape.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
@@ -24,7 +24,7 @@ import type { HostFacts } from '../plan/types.ts';
 import type { Process } from '../spec/types.ts';
 import type { Trace } from '../trace.ts';
 import { Channel, Unexpected } from './channel.ts';
-import { endMember, memberFacts, memberOptions, settingsFromOutside } from './member.ts';
+import { memberFacts, memberOptions, settingsFromOutside } from './member.ts';
 import { writePidFile } from './pid-file.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { openProcess } from './process-fd.ts';
@@ -131,7 +131,7 @@ export async function execIn(state: ContainerState, options: ExecOptions): Promi
     return { pid, pidfd, console };
   } catch (error) {
     if (console !== null) closeSync(console);
-    if (pid > 0) endMember(pid);
+    if (pid > 0) endChild(pid);
     const { hasEnded } = await import('./ended.ts');
     if (hasEnded(state, init, error)) throw stoppedError(error);
     if (!(error instanceof Unexpected)) throw error;

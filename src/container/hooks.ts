@@ -8,7 +8,7 @@ import { closeSync, constants, openSync } from '#files';
 import { socketPair } from '../../ffi/descriptors.ts';
 import { pidfdOpen } from '../../ffi/processes.ts';
 import { type Report, readReport } from '../../ffi/report.ts';
-import { reapExecutor } from '../../ffi/spawn.ts';
+import { endChild, reapExecutor } from '../../ffi/spawn.ts';
 import { spawnProgram } from '../../ffi/spawn-program.ts';
 import { notRunning } from '../errors.ts';
 import { PHASES } from '../hooks/phases.ts';
@@ -23,7 +23,7 @@ import { outputOf } from './annotated.ts';
 import { Channel } from './channel.ts';
 import { initFailure } from './failure.ts';
 import type { Interruption } from './interruption.ts';
-import { endMember, memberFacts, memberOptions, settingsFromOutside } from './member.ts';
+import { memberFacts, memberOptions, settingsFromOutside } from './member.ts';
 import { openCgroupNamespace, place } from './place.ts';
 import { type ContainerState, cgroupDirectory, hasMountNamespace } from './state.ts';
 import { ociState } from './status.ts';
@@ -155,7 +155,8 @@ function spawnInside(
     started = true;
     return { pid, ...pipes.ours };
   } catch (error) {
-    if (pid > 0) endMember(pid);
+    // One that nobody reaps would keep its pid namespace, and so the container's init.
+    if (pid > 0) endChild(pid);
     throw error;
   } finally {
     closeSync(report);

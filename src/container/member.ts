@@ -4,7 +4,6 @@
  * @module
  */
 
-import { reapExecutor } from '../../ffi/spawn.ts';
 import { hasCloseRange, lastCapability, machine, setgroupsDenied } from '../linux/facts.ts';
 import { securityModules } from '../linux/security.ts';
 import { asksForLabels } from '../plan/labels.ts';
@@ -75,17 +74,4 @@ export async function settingsFromOutside(
   return (pid) => {
     for (const step of steps) step(pid);
   };
-}
-
-/**
- * Ends a child of ours that could not become what it was to be. One that nobody reaps would keep its pid namespace, and
- * so the container's init.
- */
-export function endMember(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // it has ended
-  }
-  reapExecutor(pid);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from '#files';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from '#files';
 import { fromUtf8, utf8 } from '../../ffi/text.ts';
 import { errnoText } from '../cli/present.ts';
 import { errnoOf, RuntsError } from '../errors.ts';
@@ -35,32 +35,31 @@ export function readJsonFile(path: string, what: string): JsonDocument {
   return parseJsonText(readText(path, what), what);
 }
 
-/** Reads and parses standard input. Errors as of {@link readJsonFile}. */
-export function readJsonInput(what: string): JsonDocument {
-  const bytes = readToEnd(0, MAX_BYTES);
-  if (bytes.length > MAX_BYTES) throw tooLarge(what, '-');
-  return parseJson(bytes, what);
-}
-
 /** Reads and parses a file or a pipe (`<(command)` of a shell). Errors as of {@link readJsonFile}. */
 export function readJsonFileOrPipe(path: string, what: string): JsonDocument {
-  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return readJsonFile(path, what);
-  // A pipe without a writer would be waited for.
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const bytes = readToEnd(fd, MAX_BYTES);
-    if (bytes.length > MAX_BYTES) throw tooLarge(what, path);
-    return parseJson(bytes, what);
-  } finally {
-    closeSync(fd);
-  }
+  return parseJsonText(readText(path, what, true), what);
+}
+
+/** Reads and parses standard input. Errors as of {@link readJsonFile}. */
+export function readJsonInput(what: string): JsonDocument {
+  return parseJson(bounded(0, '-', what), what);
 }
 
 /** Errors as of {@link readJsonFile}. */
 export function parseJson(bytes: Uint8Array, what: string): JsonDocument {
+  return parseJsonText(decoded(bytes, what), what);
+}
+
+function decoded(bytes: Uint8Array, what: string): string {
   const text = fromUtf8(bytes);
   if (text.includes(REPLACEMENT)) checkUtf8(bytes, text, what);
-  return parseJsonText(text, what);
+  return text;
+}
+
+function bounded(fd: number, path: string, what: string): Uint8Array {
+  const bytes = readToEnd(fd, MAX_BYTES);
+  if (bytes.length > MAX_BYTES) throw tooLarge(what, path);
+  return bytes;
 }
 
 function parseJsonText(text: string, what: string): JsonDocument {
@@ -85,13 +84,14 @@ function parseJsonText(text: string, what: string): JsonDocument {
   return { value, text };
 }
 
-function readText(path: string, what: string): string {
+function readText(path: string, what: string, pipes = false): string {
   let fd: number | undefined;
   try {
     // O_NONBLOCK: opening a FIFO that nobody writes to would hang.
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(fd);
     if (stat.isDirectory()) throw unreadable(what, path, 'is a directory', 'EISDIR');
+    if (pipes && stat.isFIFO()) return decoded(bounded(fd, path, what), what);
     if (!stat.isFile()) throw unreadable(what, path, 'not a regular file');
     if (stat.size > MAX_BYTES) throw tooLarge(what, path);
     const text = readFileSync(fd, 'utf8');

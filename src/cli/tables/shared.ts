@@ -6,6 +6,13 @@
 
 import type { FlagSpec } from '../types.ts';
 
+export const textFlag = (name: string, value: string, help: string): FlagSpec => ({
+  name,
+  type: 'string',
+  value,
+  help,
+});
+
 export const BUNDLE: FlagSpec = {
   name: 'bundle',
   short: 'b',
@@ -15,26 +22,23 @@ export const BUNDLE: FlagSpec = {
   help: 'the bundle: the folder with config.json',
 };
 
-export const CONSOLE_SOCKET: FlagSpec = {
-  name: 'console-socket',
-  type: 'string',
-  value: 'PATH',
-  help: "AF_UNIX stream socket that receives the master end of the container's terminal",
-};
+export const CONSOLE_SOCKET: FlagSpec = textFlag(
+  'console-socket',
+  'PATH',
+  "AF_UNIX stream socket that receives the master end of the container's terminal",
+);
 
-export const PIDFD_SOCKET: FlagSpec = {
-  name: 'pidfd-socket',
-  type: 'string',
-  value: 'PATH',
-  help: 'AF_UNIX stream socket that receives a pidfd of the new process',
-};
+export const PIDFD_SOCKET: FlagSpec = textFlag(
+  'pidfd-socket',
+  'PATH',
+  'AF_UNIX stream socket that receives a pidfd of the new process',
+);
 
-export const TRACE: FlagSpec = {
-  name: 'trace',
-  type: 'string',
-  value: 'FILE',
-  help: 'write where the time went to this file, for ui.perfetto.dev',
-};
+export const TRACE: FlagSpec = textFlag(
+  'trace',
+  'FILE',
+  'write where the time went to this file, for ui.perfetto.dev',
+);
 
 export const NO_PIVOT: FlagSpec = {
   name: 'no-pivot',

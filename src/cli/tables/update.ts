@@ -5,13 +5,7 @@
  */
 
 import type { CommandSpec, FlagSpec } from '../types.ts';
-
-const updateFlag = (name: string, value: string, help: string): FlagSpec => ({
-  name,
-  type: 'string',
-  value,
-  help,
-});
+import { textFlag } from './shared.ts';
 
 const UPDATE_FLAGS: readonly FlagSpec[] = [
   {
@@ -21,28 +15,24 @@ const UPDATE_FLAGS: readonly FlagSpec[] = [
     value: 'FILE',
     help: 'read the change as JSON from this file, or from standard input with -',
   },
-  updateFlag('memory', 'SIZE', 'memory; -1 for no limit'),
-  updateFlag('memory-reservation', 'SIZE', 'memory that is protected from being reclaimed'),
-  updateFlag('memory-swap', 'SIZE', 'memory and swap together; -1 for unlimited swap'),
-  updateFlag('cpu-share', 'N', "relative weight of the container's processor time, 2 to 262144"),
-  updateFlag('cpu-quota', 'USEC', 'processor time in each period, in microseconds; -1 for no limit'),
-  updateFlag('cpu-period', 'USEC', 'the period of the quota, in microseconds'),
-  updateFlag('cpu-burst', 'USEC', 'quota that may be saved up for a burst, in microseconds'),
-  updateFlag('cpu-idle', 'N', '1 to run only when nothing else does, 0 to run normally'),
-  updateFlag('cpuset-cpus', 'LIST', 'processors that may be used, e.g. 0-3,7'),
-  updateFlag('cpuset-mems', 'LIST', 'memory nodes that may be used'),
-  updateFlag('pids-limit', 'N', 'processes and threads; -1 for no limit'),
-  updateFlag('blkio-weight', 'N', 'relative weight of block I/O, 10 to 1000'),
-  updateFlag('l3-cache-schema', 'SCHEMA', "L3 cache of the container's resctrl class, e.g. L3:0=f0;1=f"),
-  updateFlag(
-    'mem-bw-schema',
-    'SCHEMA',
-    "memory bandwidth of the container's resctrl class, e.g. MB:0=20;1=70",
-  ),
-  { ...updateFlag('cpu-rt-runtime', 'USEC', 'realtime quota; only cgroup v1 has it'), hidden: true },
-  { ...updateFlag('cpu-rt-period', 'USEC', 'realtime period; only cgroup v1 has it'), hidden: true },
-  { ...updateFlag('kernel-memory', 'SIZE', 'ignored'), hidden: true },
-  { ...updateFlag('kernel-memory-tcp', 'SIZE', 'ignored'), hidden: true },
+  textFlag('memory', 'SIZE', 'memory; -1 for no limit'),
+  textFlag('memory-reservation', 'SIZE', 'memory that is protected from being reclaimed'),
+  textFlag('memory-swap', 'SIZE', 'memory and swap together; -1 for unlimited swap'),
+  textFlag('cpu-share', 'N', "relative weight of the container's processor time, 2 to 262144"),
+  textFlag('cpu-quota', 'USEC', 'processor time in each period, in microseconds; -1 for no limit'),
+  textFlag('cpu-period', 'USEC', 'the period of the quota, in microseconds'),
+  textFlag('cpu-burst', 'USEC', 'quota that may be saved up for a burst, in microseconds'),
+  textFlag('cpu-idle', 'N', '1 to run only when nothing else does, 0 to run normally'),
+  textFlag('cpuset-cpus', 'LIST', 'processors that may be used, e.g. 0-3,7'),
+  textFlag('cpuset-mems', 'LIST', 'memory nodes that may be used'),
+  textFlag('pids-limit', 'N', 'processes and threads; -1 for no limit'),
+  textFlag('blkio-weight', 'N', 'relative weight of block I/O, 10 to 1000'),
+  textFlag('l3-cache-schema', 'SCHEMA', "L3 cache of the container's resctrl class, e.g. L3:0=f0;1=f"),
+  textFlag('mem-bw-schema', 'SCHEMA', "memory bandwidth of the container's resctrl class, e.g. MB:0=20;1=70"),
+  { ...textFlag('cpu-rt-runtime', 'USEC', 'realtime quota; only cgroup v1 has it'), hidden: true },
+  { ...textFlag('cpu-rt-period', 'USEC', 'realtime period; only cgroup v1 has it'), hidden: true },
+  { ...textFlag('kernel-memory', 'SIZE', 'ignored'), hidden: true },
+  { ...textFlag('kernel-memory-tcp', 'SIZE', 'ignored'), hidden: true },
 ];
 
 export const UPDATE: CommandSpec = {
